@@ -101,7 +101,8 @@ def measured(kind: str, first: Seen, second: Seen, turn: int) -> Sample | None:
         # Nothing is found, so that only other gates decide.
         return 0 * kept[-1][0], 0.0
 
-    spots.SPOTS = replace(limits, min_residual=min(RESIDUALS))  # type: ignore[misc]
+    # So low that each residual is measured.
+    spots.SPOTS = replace(limits, min_residual=min(RESIDUALS), over_usual=0.0)  # type: ignore[misc]
     spots.measured = noted
     try:
         said = judge(prepare(first.view), prepare(second.view), first.facts, second.facts, TURNS[turn])

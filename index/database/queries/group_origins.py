@@ -1,7 +1,7 @@
 """What the pairs of contents in groups show of their origin: stored findings, or what is known without them.
 
 Reads only. The pairs of the first contents of a group with all others are read: as they were compared with each other
-or, beyond the very first, through their relations to the reference.
+or, beyond the very first and where that says as much, through their relations to the reference.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
+from index.database.records.matches import MATCHES_TO_REFERENCE, SAYS_MORE
 from index.imaging.grouping.groups import COMPARED, TRACED
 from index.imaging.originality.pair_evidence import VERSION, Member, made_from
 from index.imaging.originality.standing import PairFindings
@@ -52,8 +53,10 @@ def pairs(database: SqliteDatabase, group_ids: Sequence[int]) -> dict[int, list[
             " JOIN member other ON other.group_id = g.id"
             " AND (other.position, other.content_id) > (one.position, one.content_id)"
             " AND (one.position < ? OR other.position < ?)"
+            f"{MATCHES_TO_REFERENCE}"
             " LEFT JOIN match mt ON one.position < ? AND mt.detection_id = g.detection_id"
             " AND mt.a_id = min(one.content_id, other.content_id) AND mt.b_id = max(one.content_id, other.content_id)"
+            f" AND (one.position = 0 OR mt.kind = 'pixels' OR {SAYS_MORE})"
             " LEFT JOIN origin o ON o.a_id = min(one.content_id, other.content_id)"
             " AND o.b_id = max(one.content_id, other.content_id)"
             " AND o.via_id = CASE WHEN mt.a_id IS NULL THEN g.reference_id ELSE o.a_id END AND o.version = ?"

@@ -1,7 +1,7 @@
 """Candidate pairs that are assumed to match until a group depends on one of them; records.regrouping determines which.
 
-The 32 copies of one picture give 496 candidate pairs. Their group results from 90 of them: those of its first members
-with one another and with the rest. The others are stored here, in case one of those is removed or denied.
+The 32 copies of one picture give 496 candidate pairs. Their group results from 31 of them, those with its reference,
+and at most 59 more. The others are stored here, in case one of those is removed or denied.
 """
 
 from collections.abc import Collection, Iterable

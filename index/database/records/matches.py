@@ -19,12 +19,36 @@ from index.database.records.sql_paging import Where, below_any
 from index.database.schema import Detection, Judgement, Match
 from index.errors import NotFound
 from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.grouping.groups import HELD_BACK
+from index.imaging.originality.composed import EXTENT, SEEN_ONLY
 from index.imaging.verification.edit_evidence import VERIFIER, reversed_evidence
 from index.model import FACTS_VERSION, Depth, DetectParameters, Kind, Method, Turn
 
 # The parameters of a detection whose rows are only waiting to be deleted.
 RETIRED = "retired"
 MADE_BY = [SCHEME, VERIFIER, f"facts/{FACTS_VERSION}"]
+
+
+def _with_any(keys: Iterable[str]) -> str:
+    return " OR ".join(f"json_type({{0}}.evidence, '$.{key}') IS NOT NULL" for key in sorted(keys))
+
+
+# `held_back` of the edge that a row of matches is (see imaging.grouping.groups.Edge); {0} is the name of the table.
+# What was not verified has no similarity, and nothing of it leads on.
+HELD_BACK_OF = (
+    f"CASE {{0}}.kind WHEN 'pixels' THEN {-HELD_BACK} WHEN 'possible' THEN {HELD_BACK} WHEN 'near' THEN"
+    f" CASE WHEN json_type({{0}}.evidence, '$.similarity') IS NULL OR {_with_any(SEEN_ONLY)} THEN {HELD_BACK}"
+    f" WHEN {_with_any(EXTENT)} THEN 1 ELSE 0 END ELSE 0 END"
+)
+# Of two members `one` and `other` of the group `g`, with the matches of both to its reference.
+MATCHES_TO_REFERENCE = "".join(
+    f" LEFT JOIN match to_{end} ON to_{end}.detection_id = g.detection_id"
+    f" AND to_{end}.a_id = min(g.reference_id, {end}.content_id)"
+    f" AND to_{end}.b_id = max(g.reference_id, {end}.content_id)"
+    for end in ("one", "other")
+)
+# Whether their own match says more than what leads from the reference to both.
+SAYS_MORE = f"({HELD_BACK_OF.format('to_one')} + {HELD_BACK_OF.format('to_other')} >= {HELD_BACK})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from index.database.records.images import chunks
+from index.database.records.matches import MATCHES_TO_REFERENCE, SAYS_MORE
 from index.database.schema import Beside, Origin, Trace
 from index.imaging.grouping.groups import COMPARED, TRACED
 from index.imaging.verification.edit_evidence import reversed_evidence
@@ -66,12 +67,15 @@ def open_pairs(
 
 # First members of one near group that are not read as a match (see queries.group_origins), with the reference. Where
 # both show its pixels, they are one picture.
+# The match of two first members is read only where it says more: so it has no say whether it happens to be known.
 _UNMATCHED = (
     "SELECT DISTINCT min(one.content_id, other.content_id), max(one.content_id, other.content_id), g.reference_id"
     " FROM duplicate_group g JOIN member one ON one.group_id = g.id AND one.position > 0 AND one.position < ?"
     " JOIN member other ON other.group_id = g.id AND other.position > one.position AND other.position < ?"
+    f"{MATCHES_TO_REFERENCE}"
     " LEFT JOIN match mt ON one.position < ? AND mt.detection_id = g.detection_id"
     " AND mt.a_id = min(one.content_id, other.content_id) AND mt.b_id = max(one.content_id, other.content_id)"
+    f" AND (mt.kind = 'pixels' OR {SAYS_MORE})"
     " LEFT JOIN origin o ON o.a_id = min(one.content_id, other.content_id)"
     " AND o.b_id = max(one.content_id, other.content_id) AND o.via_id = g.reference_id AND o.version = ?"
     " WHERE g.detection_id = ? AND g.kind = 'near' AND (one.kind = 'near' OR other.kind = 'near')"

@@ -18,6 +18,7 @@ from index.database.records.decisions import recount
 from index.database.records.deferred_pairs import CandidatePair
 from index.database.records.images import chunks
 from index.database.records.matches import (
+    HELD_BACK_OF,
     current_detection,
     file_filter,
     mark_stale,
@@ -264,13 +265,14 @@ def _edges_among(
         marks = ",".join("?" * len(chunk))
         rows = database.execute_sql(
             "SELECT a_id, b_id, kind, distance, confidence, turn,"
-            " CASE kind WHEN 'possible' THEN json_extract(evidence, '$.reason') END FROM match"
-            f" WHERE detection_id = ? AND a_id IN ({marks})",
+            f" CASE kind WHEN 'possible' THEN json_extract(evidence, '$.reason') END, {HELD_BACK_OF.format('match')}"
+            f" FROM match WHERE detection_id = ? AND a_id IN ({marks})",
             (detection_id, *chunk),
         )
-        for a, b, kind, distance, confidence, turn, reason in rows:
+        for a, b, kind, distance, confidence, turn, reason, held_back in rows:
             if b in among:
-                edges[a, b] = Edge(a, b, KIND_OF[kind], distance, confidence, reason in OF_SCENES)
+                scene = reason in OF_SCENES
+                edges[a, b] = Edge(a, b, KIND_OF[kind], distance, confidence, scene, held_back=held_back)
                 if turn != Turn.NONE:
                     turns[a, b] = turn
     return list(edges.values()), turns

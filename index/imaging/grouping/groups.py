@@ -37,9 +37,12 @@ class GroupLimits:
 
 GROUP: Final = GroupLimits()
 
-# The first members of a group, including the reference, that are verified with all others of it, since the statements
-# about the others start from the proposed image, which is mostly among these. A group of 50 takes 144 pairs.
+# The first members of a group, including the reference, that are verified with all others of it where that shows more
+# than what leads from the reference to both, since the statements about the others start from the proposed image, which
+# is mostly among these. A group of 50 takes 144 pairs at most.
 COMPARED: Final = 3
+# What two edges hold back (see `Edge`) from which on their members are verified with each other.
+HELD_BACK: Final = 2
 # The first members whose traces are all compared with each other. How two of them differ follows from how each differs
 # from the reference: with only the reference verified, as many originals of 61 trees were certain. They make at most
 # 780 pairs of a few milliseconds each.
@@ -64,7 +67,11 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Edge:
     """A match of two contents, a < b. A `scene` is a possible match that is known not to be a copy. An `assumed` match
-    was proposed and not verified."""
+    was proposed and not verified.
+
+    `held_back` is how much of its evidence leads no further, to a third content: HELD_BACK for what only a comparison
+    of two pictures shows, 1 for a crop or a frame, which leads to whatever is whole. Equal pixels make up for all of
+    that: through them everything leads on."""
 
     a_id: int
     b_id: int
@@ -73,6 +80,7 @@ class Edge:
     confidence: float
     scene: bool = False
     assumed: bool = False
+    held_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +167,8 @@ def undecided(
     The reason: stars are chosen by the number of their members. An assumed edge can only add to that: if the chosen
     stars have none, they have as many as with all pairs verified, and no other star has more than was assumed. Assumed
     pairs also count if two pictures are kept apart: contents with a verdict, and members much larger than their
-    reference. The first members are compared with all others, since the original is found by these pairs.
+    reference. The first members are compared with all others, since the original is found by these pairs, but where
+    what leads from one to the other follows from what leads from the reference to both.
     """
     assumed = {(edge.a_id, edge.b_id) for edge in edges if edge.assumed}
     if not assumed:
@@ -175,9 +184,13 @@ def undecided(
             continue
         least = GROUP.much_larger * nodes[star.reference_id].side
         larger = [content_id for content_id in member_ids[1:] if nodes[content_id].side >= least]
-        for firsts, others in ((member_ids[:COMPARED], member_ids), (larger, larger)):
-            pairs = {(min(one, other), max(one, other)) for one in firsts for other in others}
-            found |= pairs & assumed - denied
+        pairs = {(min(one, other), max(one, other)) for one in larger for other in larger}
+        for place, edge in enumerate(star.edges[: COMPARED - 1]):
+            for other in star.edges[place + 1 :]:
+                if edge.held_back + other.held_back >= HELD_BACK:
+                    ends = star.member_id(edge), star.member_id(other)
+                    pairs.add((min(ends), max(ends)))
+        found |= pairs & assumed - denied
     return found
 
 

@@ -11,19 +11,21 @@ import numpy as np
 
 from index.imaging.turning import turned
 from index.imaging.verification.edit_evidence import Evidence, of_files
-from index.imaging.verification.edit_report import REPORTED
+from index.imaging.verification.edit_report import MOVED, REPORTED
 from index.model import TURNS, Facts, Turn
 
 Box = tuple[float, float, float, float]
 # What only a comparison of the pictures themselves shows.
-SEEN_ONLY: Final = frozenset(("stretch", "sharpness", "noise", "changed"))
+SEEN_ONLY: Final = frozenset(("stretch", "noise", "changed"))
+# What shows that one picture has more of the scene, or around it, than the other.
+EXTENT: Final = frozenset(("crop", "frame"))
 WHOLE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
 
 
 def composed(to_first: Evidence, to_second: Evidence, facts_first: Facts, facts_second: Facts) -> dict[str, Any]:
     """What leads from a first picture to a second, from what leads to each of them from a third one: `turn`, `scale`,
-    `crop`, `frame`, `tilt`, `tone` and what the files say, with the keys of `edit_evidence`; and `apart`, where neither
-    shows all that the other one does."""
+    `crop`, `frame`, `tilt`, `tone`, `sharpness` and what the files say, with the keys of `edit_evidence`; and `apart`,
+    where neither shows all that the other one does."""
     one, other = Turn(to_first.get("turn", Turn.NONE)), Turn(to_second.get("turn", Turn.NONE))
     evidence = of_files(facts_first, facts_second)
     turn = _after(one.inverse, other)
@@ -37,7 +39,12 @@ def composed(to_first: Evidence, to_second: Evidence, facts_first: Facts, facts_
         evidence["tilt"] = tilt
     if tone := _tone(to_first.get("tone", {}), to_second.get("tone", {})):
         evidence["tone"] = tone
-    return evidence | _extent(to_first, to_second, one)
+    evidence |= _extent(to_first, to_second, one)
+    if not evidence.keys() & (MOVED | {"apart"}):
+        sharpness = float(to_second.get("sharpness", 1.0)) / max(0.01, float(to_first.get("sharpness", 1.0)))
+        if not REPORTED.min_sharpness_gain <= sharpness <= 1 / REPORTED.min_sharpness_gain:
+            evidence["sharpness"] = round(sharpness, 2)
+    return evidence
 
 
 def follows(to_first: Evidence, to_second: Evidence) -> bool:

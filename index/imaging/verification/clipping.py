@@ -37,13 +37,15 @@ class ClippingLimits:
 CLIPPING: Final = ClippingLimits()
 
 WINDOW: Final = 7
+# Of sums over a window, in levels.
+ROUNDING: Final = 0.1
 
 
 def kept_by_each(first: Grey, second: Grey, where: Mask) -> float:
     """The share of what both show, of two pictures of one shape, float32 (height, width), that the one keeps and the
     other has lost: in the direction in which it is less."""
     shown = int(where.sum())
-    if not shown:
+    if not shown or not (_may_be_lost(first) and _may_be_lost(second)):
         return 0.0
     levels = [_levels(picture) for picture in (first, second)]
     shares = [
@@ -69,6 +71,13 @@ def _levels(picture: Grey) -> tuple[Grey, Grey]:
     mean = cv2.blur(smooth, (WINDOW, WINDOW))
     variance = cv2.blur(smooth * smooth, (WINDOW, WINDOW)) - mean * mean
     return mean, np.sqrt(np.maximum(variance, 0))
+
+
+@once_a_picture
+def _may_be_lost(picture: Grey) -> bool:
+    """Whether anything can be clipped: no mean is beyond the lightest and the darkest level, but for rounding."""
+    smooth = smoothed(picture)
+    return float(smooth.max()) > CLIPPING.white - ROUNDING or float(smooth.min()) < CLIPPING.black + ROUNDING
 
 
 def _lost(mean: Grey, deviation: Grey) -> Mask:

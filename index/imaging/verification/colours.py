@@ -152,8 +152,11 @@ def compare_colours(
     least = COLOURS.min_of_palette if palette else COLOURS.min_sharpened if sharpened else COLOURS.min_residual
     if not _places(_length(frames[1].chroma - frames[0].chroma) > least, where):
         return Colours()
-    forward, backward = _mapped(frames[0], frames[1], where, least), _mapped(frames[1], frames[0], where, least)
-    if forward.same or not backward.same:
+    forward = _mapped(frames[0], frames[1], where, least)
+    if forward.same:
+        return forward
+    backward = _mapped(frames[1], frames[0], where, least)
+    if not backward.same:
         return forward
     return Colours(backward.places, -backward.degrees, backward.whole)
 

@@ -70,8 +70,9 @@ def differing_letters(aligned: Aligned, letters: tuple[NDArray[np.uint8], NDArra
     return _places(alike, second, inner)
 
 
-def strongest(alike: Grey, second: Grey, inner: Mask) -> tuple[Grey, float]:
-    """The residual around each pixel, 0 where not `inner`, and what is usual of it at letters: the 90 % quantile."""
+def strongest(alike: Grey, second: Grey, inner: Mask, least: float) -> tuple[Grey, float]:
+    """The residual around each pixel, 0 where not `inner`, and what is usual of it at letters, the 90 % quantile. The
+    latter is 0 where no residual is beyond `least`, since nothing is compared with it then."""
     smooth, window = smoothed(second), (WINDOW, WINDOW)
     mean, mean_second = cv2.blur(alike, window), cv2.blur(smooth, window)
     of_first = np.maximum(cv2.blur(alike * alike, window) - mean * mean, 0)
@@ -80,6 +81,8 @@ def strongest(alike: Grey, second: Grey, inner: Mask) -> tuple[Grey, float]:
     unlike = 1 - np.maximum(both, 0) ** 2 / (of_first * of_second + LEAST_VARIANCE)
     larger = np.maximum(of_first, of_second)
     residual = np.sqrt(np.maximum(larger * unlike, 0)) * inner
+    if float(residual.max()) <= least:
+        return np.asarray(residual, np.float32), 0.0
     at_letters = residual[inner & (larger > LETTERS.min_deviation**2)]
     usual = float(np.quantile(at_letters, 0.9)) if len(at_letters) >= LETTERS.min_letters else 0.0
     return np.asarray(residual, np.float32), usual
@@ -88,7 +91,7 @@ def strongest(alike: Grey, second: Grey, inner: Mask) -> tuple[Grey, float]:
 def _places(alike: Grey, second: Grey, inner: Mask) -> int:
     if residual_is_below(LETTERS.min_residual, alike, second, inner):
         return 0
-    residual, usual = strongest(alike, second, inner)
+    residual, usual = strongest(alike, second, inner, LETTERS.min_residual)
     return places_beyond(residual, max(LETTERS.min_residual, LETTERS.over_usual * usual))
 
 

@@ -1,7 +1,7 @@
 """PURE: a function of one picture -> the same function, computed once for all pairs of the picture.
 
 A picture is compared with several others, and much of that is computed of it alone. What was computed is kept as long
-as the array of the picture exists, and no longer. Used by one thread.
+as the array of the picture exists, and no longer: a result must not refer to it. Used by one thread.
 """
 
 import weakref

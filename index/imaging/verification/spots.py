@@ -60,8 +60,10 @@ def spots(alike: Grey, second: Grey, covered: Mask) -> tuple[Place, ...]:
 
 def measured(alike: Grey, second: Grey, inner: Mask) -> tuple[Grey, float]:
     """The residual around each pixel, float32, 0 where it says nothing: not `inner`, clipped, or next to nothing in one
-    of the pictures; and what is usual of it at details."""
-    residual, usual = strongest(alike, second, inner)
+    of the pictures; and what is usual of it at details. Where nothing is beyond the limits, neither is examined."""
+    residual, usual = strongest(alike, second, inner, SPOTS.min_residual)
+    if float(residual.max()) <= max(SPOTS.min_residual, SPOTS.over_usual * usual):
+        return residual, usual
     of_first, of_second = _deviation(alike), _deviation(second)
     in_both = np.minimum(of_first, of_second) > SPOTS.in_both * np.maximum(of_first, of_second)
     return np.asarray(residual * (in_both & ~clipped(alike, second)), np.float32), usual

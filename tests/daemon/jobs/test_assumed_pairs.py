@@ -64,13 +64,24 @@ def deny(detections: Detections, one: int, other: int) -> None:
     detections.library.store.write(change)
 
 
-def test_only_the_pairs_of_the_first_members_are_compared(detections: Detections) -> None:
+def test_only_the_pairs_with_the_reference_are_compared_where_the_others_follow(detections: Detections) -> None:
+    detections.scan()
+    assert shown(detections) == [names(*WIDTHS)]
+    asked = detections.pool.asked.count("verify_pair")
+    assert asked == len(WIDTHS) - 1
+    assert rows(detections, "match") == asked
+    assert rows(detections, "assumed") == len(WIDTHS) * (len(WIDTHS) - 1) // 2 - asked
+
+
+def test_first_members_are_compared_with_all_others_where_they_do_not_follow(detections: Detections) -> None:
+    for width in WIDTHS[1:]:
+        with Image.open(detections.photos / f"{width}.jpg") as picture:
+            part = picture.crop((0, 0, picture.width * 31 // 32, picture.height * 31 // 32))
+        save(part, detections.photos / f"{width}.jpg", quality=88)
     detections.scan()
     assert shown(detections) == [names(*WIDTHS)]
     asked = detections.pool.asked.count("verify_pair")
     assert asked == sum(len(WIDTHS) - 1 - place for place in range(COMPARED))
-    assert rows(detections, "match") == asked
-    assert rows(detections, "assumed") == len(WIDTHS) * (len(WIDTHS) - 1) // 2 - asked
 
 
 def test_what_is_left_when_the_compared_ones_are_gone_is_compared(detections: Detections) -> None:
@@ -132,7 +143,8 @@ def test_verdicts_queue_a_job_that_verifies_what_the_group_then_depends_on(detec
     outcome = detections.detector.run(NullProgress(), parameters)
     assert outcome["groups_changed"] > 0
     asked = detections.pool.asked.count("verify_pair")
-    assert 0 < asked <= len(WIDTHS) - 1 - COMPARED, "only pairs of the last one"
+    denied, others = COMPARED + 1, len(WIDTHS) - COMPARED - 1
+    assert 0 < asked <= denied * (denied - 1) // 2 + denied * others, "only pairs of those with a verdict"
     groups = shown(detections)
     assert sum(f"{WIDTHS[-1]}.jpg" in group for group in groups) == 1
     with detections.library.store.read() as database:
@@ -142,7 +154,7 @@ def test_verdicts_queue_a_job_that_verifies_what_the_group_then_depends_on(detec
 
 
 def test_a_verdict_on_a_group_that_is_verified_as_a_whole_queues_nothing(detections: Detections) -> None:
-    for width in WIDTHS[COMPARED:]:
+    for width in WIDTHS[2:]:
         (detections.photos / f"{width}.jpg").unlink()
     detections.scan()
     deny(detections, WIDTHS[0], WIDTHS[1])

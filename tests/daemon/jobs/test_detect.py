@@ -226,10 +226,10 @@ def test_what_was_judged_once_is_not_judged_again(detections: Detections, altere
     opened.clear()
     assert detections.detect() == first
     assert detections.pool.asked == []
-    # Other pairs may decide, of pictures that all have previews.
+    # Other pairs may decide, of pictures that all have previews and traces.
     detections.detect(tolerance=40)
     detections.detect(turns=False)
-    assert set(detections.pool.asked) <= {"verify_pair"}
+    assert set(detections.pool.asked) <= {"verify_pair", "compare_origins"}
     assert opened == []
 
 

@@ -81,6 +81,8 @@ def ransac_transforms(first: FeatureSet, second: FeatureSet) -> tuple[NDArray[np
     determinant is negative where it mirrors. Similarities with fewer than TRANSFORM.min_inliers are left out.
     """
     pairs = _mutually_nearest(first.descriptors, second.descriptors)[:PAIRS_AT_MOST]
+    if len(pairs) < TRANSFORM.min_inliers:
+        return ()
     a, b = _Corners(first.places[pairs[:, 0]]), _Corners(second.places[pairs[:, 1]])
     agree = _inliers(a, b)
     transforms: list[NDArray[np.float64]] = []

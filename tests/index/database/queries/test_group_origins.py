@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ def library(tmp_path: Path) -> Iterator[Library]:
 
 
 def match(library: Library, a: int, b: int, kind: Kind) -> None:
+    """A match that says nothing more than its kind."""
     library.write(
         lambda db: schema.Match.insert(
             detection=library.detection_id, a=a, b=b, kind=kind, distance=5, turn=Turn.NONE, confidence=0.9,
@@ -102,12 +104,38 @@ def test_members_that_were_not_compared_follow_from_the_reference_of_their_group
         assert origins.open_members(database, library.detection_id, VERSION) == members
 
 
-def test_members_that_match_each_other_are_not_compared_by_way_of_the_reference(library: Library) -> None:
+@pytest.mark.parametrize(
+    ("evidence", "by_reference"),
+    [
+        ({"similarity": 0.9, "scale": 0.5, "sharpness": 1.4}, True),
+        ({"similarity": 0.9, "crop": {"of": "first", "box": [0.0, 0.0, 0.5, 0.5]}}, False),
+        ({"similarity": 0.9, "noise": 0.5}, False),
+        ({"similarity": 0.9, "changed": 0.1}, False),
+        ({}, False),
+    ],
+)
+def test_the_match_of_two_members_is_read_where_it_says_more(
+    library: Library, evidence: dict[str, Any], by_reference: bool
+) -> None:
+    """Where it does not, it has no say whether it happens to be known. What was not verified leads nowhere."""
     contents = [library.add_content(number) for number in (1, 2, 3)]
-    library.add_group(contents[0], *((content, Kind.NEAR, 5, Turn.NONE) for content in contents[1:]))
+    library.add_group(contents[0], *((content, Kind.NEAR, 5, Turn.NONE) for content in contents[1:]), evidence=evidence)
     match(library, contents[1], contents[2], Kind.NEAR)
     with library.store.read() as database:
+        assert len(origins.open_members(database, library.detection_id, VERSION)) == by_reference
+        (of_group,) = group_origins.pairs(database, [1]).values()
+    read = {(pair.a_id, pair.b_id) for pair in of_group}
+    assert ((contents[1], contents[2]) in read) is not by_reference
+
+
+def test_equal_pixels_of_two_members_are_read_whatever_leads_to_them(library: Library) -> None:
+    contents = [library.add_content(number) for number in (1, 2, 3)]
+    library.add_group(contents[0], *((content, Kind.NEAR, 5, Turn.NONE) for content in contents[1:]))
+    match(library, contents[1], contents[2], Kind.PIXELS)
+    with library.store.read() as database:
         assert origins.open_members(database, library.detection_id, VERSION) == []
+        (of_group,) = group_origins.pairs(database, [1]).values()
+    assert (contents[1], contents[2]) in {(pair.a_id, pair.b_id) for pair in of_group}
 
 
 @pytest.mark.parametrize(("kinds", "compared"), [((Kind.PIXELS, Kind.PIXELS), 0), ((Kind.PIXELS, Kind.NEAR), 1)])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.imaging.grouping.groups import COMPARED, Edge, Node, Star, components, find_stars, undecided
+from index.imaging.grouping.groups import COMPARED, HELD_BACK, Edge, Node, Star, components, find_stars, undecided
 from index.model import Kind
 
 
@@ -194,7 +194,8 @@ def decided(
 
 
 # What comes of verifying a pair: nothing for other pictures. Near most often, as for pairs that hashes propose.
-outcomes = st.sampled_from([Kind.NEAR, Kind.NEAR, Kind.NEAR, Kind.POSSIBLE, None])
+# What only shows in the two pictures, or in their extent, does not lead on to a third.
+outcomes = st.sampled_from([(Kind.NEAR, 0), (Kind.NEAR, 1), (Kind.NEAR, HELD_BACK), (Kind.POSSIBLE, HELD_BACK), None])
 proposals = st.dictionaries(
     st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] < pair[1]), outcomes, max_size=66
 )
@@ -206,22 +207,51 @@ verdicts = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lamb
 def test_the_groups_are_those_of_all_pairs_verified(kinds, denied):
     """Whatever the verifier says of the pairs: it need not be transitive."""
     nodes = {n: node(n, files=1 + n % 5 // 4, pixels=n * 7 % 5) for n in range(12)}
-    proposed = {pair: None if kind is None else edge(*pair, kind) for pair, kind in kinds.items()}
+    proposed = {
+        pair: None if found is None else replace(edge(*pair, found[0]), held_back=found[1])
+        for pair, found in kinds.items()
+    }
     stars, verified = decided(nodes, proposed, denied)
     assert stars == find_stars(nodes, [one for one in proposed.values() if one is not None], denied)
-    # What shows the original is complete: the pairs of the first members of each group with one another and the rest.
+    # What shows the original is complete: the pairs of the first members of each group with one another and the rest
+    # are verified, or follow.
     for star in stars:
+        edge_of = {star.member_id(one): one for one in star.edges}
         for one in star.member_ids[:COMPARED]:
-            pairs = {(min(one, other), max(one, other)) for other in star.member_ids}
+            others = [other for other in star.member_ids if not leads(star, edge_of, one, other)]
+            pairs = {(min(one, other), max(one, other)) for other in others}
             assert pairs & proposed.keys() - denied <= verified
 
 
-def test_of_many_copies_only_the_pairs_of_the_first_members_are_verified():
+def leads(star: Star, edge_of: Mapping[int, Edge], one: int, other: int) -> bool:
+    """Whether all that leads from one member to the other follows from what leads to both."""
+    if star.reference_id in (one, other):
+        return False
+    return edge_of[one].held_back + edge_of[other].held_back < HELD_BACK
+
+
+@pytest.mark.parametrize(("held_back", "first"), [(0, 1), (1, COMPARED), (HELD_BACK, COMPARED)])
+def test_of_many_copies_only_the_first_members_are_verified_where_they_do_not_follow(held_back: int, first: int):
     nodes = nodes_of(*range(32))
-    proposed = {(a, b): edge(a, b) for a in range(32) for b in range(a + 1, 32)}
+    every = {(a, b): edge(a, b) for a in range(32) for b in range(a + 1, 32)}
+    proposed = {pair: replace(one, held_back=held_back) for pair, one in every.items()}
     stars, verified = decided(nodes, proposed, set())
     assert shape(stars) == {(0, "near", frozenset(range(1, 32)))}
-    assert verified == {(a, b) for a in range(COMPARED) for b in range(a + 1, 32)}
+    assert verified == {(a, b) for a in range(first) for b in range(a + 1, 32)}
+
+
+def test_through_equal_pixels_everything_follows():
+    """What was noised and what has the pixels of the reference: the one says of the other what it says of that."""
+    nodes = nodes_of(1, 2, 3)
+    reference = [
+        replace(edge(1, 2, Kind.PIXELS), held_back=-HELD_BACK),
+        replace(edge(1, 3), held_back=HELD_BACK),
+    ]
+    edges = [*reference, replace(edge(2, 3), assumed=True)]
+    stars = find_stars(nodes, edges)
+    assert undecided(stars, nodes, edges) == set()
+    edges[0] = replace(edge(1, 2))
+    assert undecided(find_stars(nodes, edges), nodes, edges) == {(2, 3)}
 
 
 def test_what_is_only_assumed_is_not_shown():

@@ -91,5 +91,15 @@ def test_a_frame_is_around_one_of_two_pictures_and_two_frames_say_nothing() -> N
 def test_what_only_pictures_show_does_not_follow() -> None:
     assert follows({"scale": 0.5}, {"tone": {"brightness": 20}})
     assert not follows({"changed": 0.1}, {"scale": 0.5})
-    assert not follows({}, {"sharpness": 1.5})
+    assert not follows({}, {"noise": 1.5})
+    assert follows({}, {"sharpness": 1.5})
     assert not follows({"frame": "second"}, {"frame": "second"})
+
+
+def test_sharpness_is_relative_where_both_were_measured() -> None:
+    assert led({}, {"sharpness": 1.6}) == {"sharpness": 1.6}
+    assert led({"sharpness": 2.0}, {}) == {"sharpness": 0.5}
+    assert led({"sharpness": 1.6}, {"sharpness": 1.7}) == {}
+    # Where one was resized or cut out, it was interpolated.
+    assert led({"sharpness": 2.0}, {"scale": 0.5}) == {"scale": 0.5}
+    assert "sharpness" not in led({"sharpness": 2.0}, crop("first", 0.1, 0.1, 0.9, 0.9))

@@ -4,9 +4,13 @@ import gc
 
 import numpy as np
 import pytest
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from index.imaging.verification import once
 from index.imaging.verification.once import once_a_picture
+from index.imaging.verification.verify import judge, prepare
+from index.model import Facts, Kind, Turn
+from support.pictures import photograph
 
 
 def picture(level: int = 7) -> np.ndarray:
@@ -54,3 +58,25 @@ def test_a_new_picture_at_the_place_of_an_old_one_is_computed_again() -> None:
     for level in range(50):
         # Each is at once gone, and its address free for the next.
         assert mean(picture(level)) == level
+
+
+def test_nothing_is_kept_of_pictures_that_were_compared() -> None:
+    """No result refers to its picture, or the memory of a worker would grow with every pair."""
+    original = photograph(5)
+    copies = (
+        ImageOps.grayscale(original).convert("RGB"),
+        ImageEnhance.Brightness(original).enhance(1.4),
+        original.filter(ImageFilter.GaussianBlur(2)),
+        original.crop((20, 10, original.width, original.height)),
+        original.resize((original.width // 2, original.height // 2), Image.Resampling.LANCZOS),
+    )
+    facts = [Facts("PNG", *picture.size) for picture in (original, *copies)]
+    gc.collect()
+    before = len(once._kept)
+    first = prepare(np.asarray(original))
+    for copy, of_copy in zip(copies, facts[1:], strict=True):
+        assert judge(first, prepare(np.asarray(copy)), facts[0], of_copy, Turn.NONE).kind in (Kind.NEAR, Kind.POSSIBLE)
+    assert len(once._kept) > before
+    del first
+    gc.collect()
+    assert len(once._kept) == before
