@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from index.imaging.turning import turned
+from index.imaging.verification.alignment import MIRRORED
 from index.imaging.verification.edit_evidence import Evidence, of_files
 from index.imaging.verification.edit_report import MOVED, REPORTED
 from index.model import TURNS, Facts, Turn
@@ -34,7 +35,9 @@ def composed(to_first: Evidence, to_second: Evidence, facts_first: Facts, facts_
     scale = round(float(to_second.get("scale", 1.0)) / max(1e-4, float(to_first.get("scale", 1.0))), 4)
     if abs(scale - 1) >= REPORTED.min_scale:
         evidence["scale"] = scale
-    tilt = round(float(to_second.get("tilt", 0.0)) - float(to_first.get("tilt", 0.0)), 1)
+    # Mirrored, a turn clockwise is one counter-clockwise.
+    back = 1 if turn in MIRRORED else -1
+    tilt = round(float(to_second.get("tilt", 0.0)) + back * float(to_first.get("tilt", 0.0)), 1)
     if abs(tilt) >= REPORTED.min_tilt_degrees:
         evidence["tilt"] = tilt
     if tone := _tone(to_first.get("tone", {}), to_second.get("tone", {})):

@@ -50,6 +50,11 @@ def test_sizes_and_tones_are_relative_to_each_other() -> None:
     found = led({"scale": 0.5, "tone": {"brightness": 20}}, {"scale": 2.0, "tone": {"brightness": -5, "contrast": 1.4}})
     assert found == {"scale": 4.0, "tone": {"brightness": -25, "contrast": 1.4}}
     assert led({"scale": 0.5, "tilt": 2.0}, {"scale": 0.5, "tilt": 2.0}) == {}
+    # The same picture tilted, and its mirror image: the one is the other mirrored, and nothing more.
+    assert led({"tilt": 2.0}, {"tilt": -2.0, "turn": "flip_horizontal"}) == {"turn": "flip_horizontal"}
+    for mirrored in ("flip_horizontal", "transpose"):
+        tilted = {"tilt": 2.0, "turn": mirrored}
+        assert led(tilted, {}) == reversed_evidence(tilted)
 
 
 @pytest.mark.parametrize(
