@@ -32,11 +32,17 @@ class Client:
     def get(self, path: str, /, **query: Any) -> Any:
         return self._ask("GET", path, _encoded(query))
 
-    def download(self, path: str, target: BinaryIO, /, **query: Any) -> None:
-        """Copy an answer to a file while it arrives. The daemon may take long to start sending."""
-        self._ask(
-            "GET", path, _encoded(query), read=lambda answer: shutil.copyfileobj(answer, target), timeout_s=LONG_S
-        )
+    def download(self, path: str, target: BinaryIO, /, **query: Any) -> bool:
+        """Copy an answer to a file while it arrives. Returns whether it has any bytes. The service may take long to
+        begin."""
+
+        def copy(answer: BinaryIO) -> bool:
+            first = answer.read(1)
+            target.write(first)
+            shutil.copyfileobj(answer, target)
+            return bool(first)
+
+        return bool(self._ask("GET", path, _encoded(query), read=copy, timeout_s=LONG_S))
 
     def post(self, path: str, body: Mapping[str, Any], /, **query: Any) -> Any:
         return self._ask("POST", path, _encoded(query), body)

@@ -4,7 +4,9 @@ import sys
 
 import click
 
+from daemon import terminal
 from daemon.ctl.remote import client
+from index.messages import Message
 from index.model import Kind
 
 FORMS = ("json", "csv", "text")
@@ -33,5 +35,7 @@ def duplicates(context: click.Context, form: str, kinds: tuple[str, ...]) -> Non
     image; json has everything. A group with a line break in a path is in csv and json only.
     """
     sys.stdout.flush()
-    client(context).download("duplicates", sys.stdout.buffer, format=form, kind=",".join(kinds) or None)
+    has_any = client(context).download("duplicates", sys.stdout.buffer, format=form, kind=",".join(kinds) or None)
     sys.stdout.buffer.flush()
+    if not has_any and not kinds:
+        terminal.say(Message("console.no_certain_duplicates"), to_stderr=True)

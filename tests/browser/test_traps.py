@@ -223,7 +223,7 @@ def test_undo_brings_the_decisions_back_unless_they_are_to_be_made_again(
     marks = [{"image": proposed, "choice": "keep"}, {"image": other, "choice": "trash"}]
     client.put(f"groups/{group['id']}/decisions", {"decisions": marks})
     page = visit()
-    for answer, left in (("Undo Each file", ["keep", "trash"]), ("Undo and decide again", [])):
+    for answer, left in (("Undo, keep decisions", ["keep", "trash"]), ("Undo and decide again", [])):
         job = client.post("jobs", {"kind": "sort", "parameters": {"dry_run": False}})
         idle(client)
         batch = client.get(f"jobs/{job['id']}")["outcome"]["batch"]

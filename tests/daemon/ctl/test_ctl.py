@@ -507,6 +507,19 @@ def test_a_name_that_is_no_utf8_goes_to_a_strict_output_too(tmp_path: Path) -> N
     }
 
 
+def test_an_empty_list_of_duplicates_says_how_to_get_the_others(ctl_alone: Ctl, tmp_path: Path) -> None:
+    save(photograph(2), tmp_path / "photos" / "c.jpg", quality=95)
+    save(photograph(2).resize((320, 240)), tmp_path / "photos" / "d.jpg")
+    with Service(config_over(tmp_path, tmp_path / "photos")) as started:
+        until(lambda: len(list(Client(started.address).pages("groups"))) == 1)
+        address = ("--address", started.address, "duplicates")
+        code, out, err = ctl_alone(*address)
+        assert (code, out) == (DONE, "")
+        assert "--kind near" in err
+        assert len(ctl_alone(*address, "--kind", "near").out.splitlines()) == 2
+        assert ctl_alone(*address, "--kind", "exact").err == ""
+
+
 def test_duplicates_are_printed_for_other_programs(ask: Ctl, service: Service, tmp_path: Path) -> None:
     def printed(*arguments: str) -> str:
         # As bytes: a name that is no UTF-8 is printed as it is.
