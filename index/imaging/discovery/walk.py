@@ -166,10 +166,14 @@ class Walk:
 
     def _is_folder(self, directory: bytes) -> bool:
         """Whether a folder exists that is said to be gone, as network file systems may claim of their folders once they
-        are disconnected."""
+        are disconnected. Raises RootUnavailable if the root can no longer be opened."""
         try:
             return stat.S_ISDIR(descent.status(self._root, directory).st_mode)
         except (FileNotFoundError, NotADirectoryError):
+            try:
+                os.close(descent.open_folder(self._root, self._root))
+            except OSError as error:
+                raise RootUnavailable("root.unlistable", error=of_os_error(error)) from error
             return False
         except OSError:
             return True

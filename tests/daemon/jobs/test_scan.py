@@ -16,6 +16,7 @@ from index.database.records import matches
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import ScanParameters
 from index.imaging.discovery import descent
+from index.imaging.discovery.walk import Exclusions, RootUnavailable, Walk
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
@@ -233,6 +234,22 @@ def test_a_folder_that_is_said_to_be_gone_and_is_there_loses_nothing(library, mo
         patch.setattr(descent, "open_folder", disconnect)
         library.scan()
     assert library.images() == before
+
+
+def test_a_root_that_cannot_be_opened_any_more_is_unavailable(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    open_file, opened = os.open, []
+
+    def disconnect(path: bytes | str, *arguments: int, **options: int) -> int:
+        opened.extend([path] if path == bytes(tmp_path) else [])
+        if len(opened) > 1:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return open_file(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.imaging.discovery.descent.os.open", disconnect)
+        with pytest.raises(RootUnavailable):
+            list(Walk(bytes(tmp_path), Exclusions(bytes(tmp_path))))
 
 
 def test_a_root_that_is_suddenly_empty_is_offline(library):
