@@ -158,11 +158,25 @@ class Walk:
     def _list_below(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
         try:
             return self._list(directory)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
         except OSError as error:
-            self.unreadable[directory] = Message("root.unlistable", error=of_os_error(error))
+            gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+            if not gone or self._is_folder(directory):
+                self.unreadable[directory] = Message("root.unlistable", error=of_os_error(error))
             return []
+
+    def _is_folder(self, directory: bytes) -> bool:
+        """Whether a folder exists that is said to be gone, as network file systems may claim of their folders once they
+        are disconnected. Raises RootUnavailable if the root can no longer be opened."""
+        try:
+            return stat.S_ISDIR(descent.status(self._root, directory).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            try:
+                os.close(descent.open_folder(self._root, self._root))
+            except OSError as error:
+                raise RootUnavailable("root.unlistable", error=of_os_error(error)) from error
+            return False
+        except OSError:
+            return True
 
     def _list(self, directory: bytes) -> list[tuple[bytes, bytes, os.stat_result]]:
         """(sort key, path, status) of the possible images in a folder, and of the folders to enter."""

@@ -1,5 +1,6 @@
 """Scans: whatever happened on disk, the index ends equal to it, and nothing known is decoded again."""
 
+import errno
 import os
 import random
 import shutil
@@ -14,6 +15,8 @@ from daemon.jobs.scan_roots import ScanRoot
 from index.database.records import matches
 from index.database.records.images import WatchRoot
 from index.database.records.jobs import ScanParameters
+from index.imaging.discovery import descent
+from index.imaging.discovery.walk import Exclusions, RootUnavailable, Walk
 
 
 def picture(seed: int, size: tuple[int, int] = (80, 60)) -> Image.Image:
@@ -193,6 +196,60 @@ def test_a_root_that_is_gone_is_offline_and_loses_nothing(library):
     library.photos.with_name("elsewhere").rename(library.photos)
     assert counts(library.scan(), "files", "read", "offline") == (1, 0, [])
     assert next(iter(library.root_states().values()))[0] == "online"
+
+
+def test_a_root_that_goes_away_while_it_is_listed_loses_nothing(library, monkeypatch):
+    for folder in ("a", "b"):
+        save(library.photos / folder / "1.png", ord(folder))
+    library.scan()
+    before = library.images()
+    open_folder = descent.open_folder
+
+    def unplug(top: bytes, path: bytes) -> int:
+        if path.endswith(b"/b") and library.photos.exists():
+            library.photos.rename(library.photos.with_name("unplugged"))
+        return open_folder(top, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "open_folder", unplug)
+        assert library.scan()["offline"]
+    library.photos.with_name("unplugged").rename(library.photos)
+    assert library.images() == before
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.EIO])
+def test_a_folder_that_is_said_to_be_gone_and_is_there_loses_nothing(library, monkeypatch, number):
+    for folder in ("a", "b"):
+        save(library.photos / folder / "1.png", ord(folder))
+    library.scan()
+    before = library.images()
+    open_folder = descent.open_folder
+
+    def disconnect(top: bytes, path: bytes) -> int:
+        if path.endswith(b"/b"):
+            raise OSError(number, os.strerror(number))
+        return open_folder(top, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(descent, "open_folder", disconnect)
+        library.scan()
+    assert library.images() == before
+
+
+def test_a_root_that_cannot_be_opened_any_more_is_unavailable(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    open_file, opened = os.open, []
+
+    def disconnect(path: bytes | str, *arguments: int, **options: int) -> int:
+        opened.extend([path] if path == bytes(tmp_path) else [])
+        if len(opened) > 1:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return open_file(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("index.imaging.discovery.descent.os.open", disconnect)
+        with pytest.raises(RootUnavailable):
+            list(Walk(bytes(tmp_path), Exclusions(bytes(tmp_path))))
 
 
 def test_a_root_that_is_suddenly_empty_is_offline(library):
