@@ -2,8 +2,8 @@
 
 To start a worker process on its own takes 0.25 s of processor time for its imports, as long as decoding 500 small
 files. The fork server is itself forked from the program, before that has any threads or open files: a fork in a process
-with threads may copy a lock that nobody releases. So it is for programs that run once (`comparimg-ctl detect`), and for
-Linux. It has one thread, decodes nothing, and holds no files. If it is lost, processes are started on their own.
+with threads may copy a lock that is never released. So it is for programs that run once (`comparimg-ctl detect`), and
+for Linux. It has one thread, decodes nothing, and holds no files. If it is lost, processes are started on their own.
 
 For each worker process there is a socket between it and the program, and one between the server and the program: the
 latter requests the end of the process with any byte, and reports its exit code.

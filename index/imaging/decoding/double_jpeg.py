@@ -90,7 +90,7 @@ def earlier_quality(levels: NDArray[np.uint8], block: int, own_entry: int = 0) -
     first, last = round(FREQUENCIES * lowest), round(FREQUENCIES * highest)
     if last - first < 2:
         return 0
-    # A mirrored peak is at most at `block` cycles per level, and its neighbours are looked at, too.
+    # A mirrored peak is at most at `block` cycles per level, and its neighbours are needed, too.
     spectrum = _spectrum(means, max(last, FREQUENCIES * block) + 2)
     heights = spectrum[first : last + 1]
     inner = heights[1:-1]

@@ -108,7 +108,7 @@ def test_no_program_with_threads_is_forked() -> None:
 
 
 def _runs(process: Path) -> bool:
-    """Whether a process runs; one that nobody has waited for has ended all the same."""
+    """Whether a process runs; one that is only not waited for yet has ended."""
     try:
         return process.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
