@@ -30,7 +30,7 @@ REQUEST: Final = struct.Struct("<Q")
 EXIT_CODE: Final = struct.Struct("<i")
 KILL: Final = b"K"
 FIRST_DESCRIPTOR: Final = 3
-# How numpy's own OpenBLAS, and others, are told their number of threads.
+# The functions of OpenBLAS, in numpy and elsewhere, that set its number of threads.
 BLAS_SETTERS: Final = (
     "scipy_openblas_set_num_threads64_", "scipy_openblas_set_num_threads", "openblas_set_num_threads64_",
     "openblas_set_num_threads",
