@@ -21,6 +21,7 @@ from daemon.jobs.previews import Previews
 from daemon.jobs.progress import Progress
 from daemon.jobs.scan import Scanner
 from daemon.jobs.scan_roots import ScanRoot
+from daemon.processes.fork_server import ForkServer
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.queries import result_file
 from index.database.records import images, matches, vectors
@@ -65,11 +66,15 @@ def detect(
     workers = config.daemon.workers
     worker_limits = WorkerLimits(config.daemon.time_limit_s, config.daemon.memory_mb * 2**20)
     with ExitStack() as stack:
+        # Before the index is opened, whose files and thread a fork must not have.
+        forks = ForkServer.fork()
+        if forks is not None:
+            stack.enter_context(forks)
         store = stack.enter_context(Store(data_dir))
-        pool = stack.enter_context(WorkerPool(workers, worker_limits))
+        pool = stack.enter_context(WorkerPool(workers, worker_limits, forks))
         store.write(lambda db: matches.mark_stale(db, images.sync_roots(db, [root.root for root in roots])))
         changed_decoders.reread_failures(store, pool)
-        model_pool = stack.enter_context(WorkerPool(workers, worker_limits))
+        model_pool = stack.enter_context(WorkerPool(workers, worker_limits, forks))
         embedding = EmbeddingModel(store, model_pool, config.model)
         detector = Detector(
             store, pool, Previews(store, pool, limits), partial(DetectParameters, sized_for=0), embedding

@@ -30,6 +30,13 @@ TOGETHER_AT_MOST: Final = 8
 # them would alone: the time limit is for each.
 TOGETHER_S: Final = 0.05
 
+# One thread each: the processes are the parallelism, and threads of BLAS, OpenCV or oxipng would fight over the same
+# cores.
+THREAD_COUNTS: Final = (
+    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
+)  # fmt: skip
+SINGLE_THREADED: Final = dict.fromkeys(THREAD_COUNTS, "1")
+
 Function = Callable[[Any], Any]
 
 _stages: Final[dict[Function, tuple[Function, ...]]] = {}

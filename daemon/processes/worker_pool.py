@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from daemon.processes.fork_server import ForkServer
 from daemon.processes.task_queue import Item, Outcome, Run, Task, TaskQueue, Value, WorkersUnavailable
 from daemon.processes.worker import TOGETHER_AT_MOST, Answer, is_staged
 from daemon.processes.worker_process import WorkerDied, WorkerProcess
@@ -52,10 +53,12 @@ class WorkerLimits:
 class WorkerPool:
     """`count` processes, started when first needed and ended when idle."""
 
-    def __init__(self, count: int, limits: WorkerLimits) -> None:
+    def __init__(self, count: int, limits: WorkerLimits, forks: ForkServer | None = None) -> None:
+        """The processes are forked from `forks` if it is given."""
         self.count = count
         self.limits = limits
         self.queue = TaskQueue(count)
+        self._forks = forks
         # Guarded by the queue's `changed`.
         self._threads: list[threading.Thread] = []
         self._losses: Counter[str] = Counter()
@@ -139,7 +142,7 @@ class WorkerPool:
     # In the threads of the processes
 
     def _feed(self, number: int) -> None:
-        handle = _WorkerHandle(self.limits, number)
+        handle = _WorkerHandle(self.limits, number, self._forks)
         try:
             while (tasks := self._take(handle)) is not None:
                 if tasks or handle.sent:
@@ -221,12 +224,13 @@ class _WorkerLost(Exception):
 class _WorkerHandle:
     """One process, the lane of the tasks that it gets first, its pending tasks, and how many of those there may be."""
 
-    def __init__(self, limits: WorkerLimits, lane: int) -> None:
+    def __init__(self, limits: WorkerLimits, lane: int, forks: ForkServer | None = None) -> None:
         self.lane = lane
         self.sent: deque[Task] = deque()
         self.ahead = 1
         self._pace_s = AHEAD_S
         self._limits = limits
+        self._forks = forks
         self._process: WorkerProcess | None = None
         self._since_s = 0.0
 
@@ -293,11 +297,11 @@ class _WorkerHandle:
     def _start(self) -> WorkerProcess:
         for pause_s in START_PAUSES_S:
             try:
-                return WorkerProcess(self._limits.memory_bytes)
+                return WorkerProcess(self._limits.memory_bytes, self._forks)
             except (OSError, WorkerDied) as error:
                 log.warning("a decoding process cannot be started: %s", error)
                 time.sleep(pause_s)
-        return WorkerProcess(self._limits.memory_bytes)
+        return WorkerProcess(self._limits.memory_bytes, self._forks)
 
 
 def _done_together(undone: Sequence[Task]) -> list[Task]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from daemon.processes.channel import Channel
+from daemon.processes.fork_server import ForkedProcess, ForkServer
+from daemon.processes.worker import SINGLE_THREADED
 from index import operating_system
 from index.messages import Message, text
 
@@ -18,12 +20,6 @@ SOURCES: Final = Path(__file__).parents[2]
 START_LIMIT_S: Final = 60.0
 # A killed process ends at once, unless it waits for a disk or a server that does not respond.
 END_WAIT_S: Final = 2.0
-# One thread each: the processes are the parallelism, and threads of BLAS, OpenCV or oxipng would fight over the same
-# cores.
-THREAD_COUNTS: Final = (
-    "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
-)  # fmt: skip
-SINGLE_THREADED: Final = dict.fromkeys(THREAD_COUNTS, "1")
 
 
 class WorkerDied(Exception):
@@ -35,21 +31,14 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """A process that runs daemon.processes.worker, ready. Raises WorkerDied and OSError if it cannot be started."""
+    """A process that runs daemon.processes.worker, ready: forked if there is a fork server. Raises WorkerDied and
+    OSError if it cannot be started."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, forks: ForkServer | None = None) -> None:
         ours, theirs = socket.socketpair()
-        arguments = f"{theirs.fileno()}, {memory_bytes}, {os.getpid()}"
-        # sys.path is passed on instead of the site module, which takes as long as the rest of the start.
-        places = os.pathsep.join([str(SOURCES), *filter(None, sys.path)])
         self._channel = Channel(ours)
         try:
-            # What libtiff and others write about every odd file is dropped; real failures come as answers.
-            self._process = operating_system.start_python(
-                f"from daemon.processes.worker import serve; serve({arguments})",
-                theirs,
-                {**os.environ, **SINGLE_THREADED, "PYTHONPATH": places},
-            )
+            self._process = _started(theirs, memory_bytes, forks)
         except BaseException:
             self._channel.close()
             raise
@@ -98,3 +87,22 @@ class WorkerProcess:
                 self._process.kill()
         # subprocess remembers it and reaps it when the next process is started.
         return Message("worker.unkillable")
+
+
+def _started(
+    end: socket.socket, memory_bytes: int, forks: ForkServer | None
+) -> "ForkedProcess | subprocess.Popen[bytes]":
+    """A process that serves this end of a channel."""
+    if forks is not None:
+        # If the server was lost, a process is started without it.
+        with contextlib.suppress(OSError):
+            return forks.start(end, memory_bytes)
+    arguments = f"{end.fileno()}, {memory_bytes}, {os.getpid()}"
+    # sys.path is passed on instead of the site module, which takes as long as the rest of the start.
+    places = os.pathsep.join([str(SOURCES), *filter(None, sys.path)])
+    # What libtiff and others write about every odd file is dropped; real failures come as answers.
+    return operating_system.start_python(
+        f"from daemon.processes.worker import serve; serve({arguments})",
+        end,
+        {**os.environ, **SINGLE_THREADED, "PYTHONPATH": places},
+    )

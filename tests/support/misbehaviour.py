@@ -44,6 +44,11 @@ def is_nice(item: Any) -> tuple[int, bool]:
     return os.nice(0), signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+def open_files(item: Any) -> int:
+    """How many files the process has open, the listing of them included."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 def opencv_threads(item: Any) -> int:
     """How many threads OpenCV uses in the process."""
     return int(importlib.import_module("cv2").getNumThreads())

@@ -8,7 +8,9 @@ be sides of the picture itself: a horizon is no frame. Of 253 photographs of roo
 line. There, plain rows and columns at the sides of the picture are the frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import cv2
@@ -130,28 +132,31 @@ def _within_lines(grey: Bytes) -> Box | None:
     rows, columns = _lines(level), _lines(upright)
     if len(rows) + len(columns) < 2:
         return None
-    rows, columns = np.concatenate([[0], rows, [height]]), np.concatenate([[0], columns, [width]])
+    rows, columns = [0, *rows, height], [0, *columns, width]
     (top, bottom), (left, right) = _PAIRS[len(rows)], _PAIRS[len(columns)]
-    tops, bottoms, lefts, rights = rows[top], rows[bottom], columns[left], columns[right]
     # Boxes: a row for each pair of horizontal lines, a column for each pair of vertical ones.
-    along, beside = _share(level, rows, lefts, rights), _share(upright, columns, tops, bottoms).T
+    tall, wide = np.subtract(*np.take(rows, (bottom, top))), np.subtract(*np.take(columns, (right, left)))
+    along, beside = _share(level, rows, columns, wide), _share(upright, columns, rows, tall).T
     sides = along[top], along[bottom], beside[:, left], beside[:, right]
     weakest = np.minimum(np.minimum(sides[0], sides[1]), np.minimum(sides[2], sides[3]))
     if weakest.max() < BORDER.min_side:
         return None
-    inside = _inside(tops, bottoms, height)[:, None] + _inside(lefts, rights, width)[None, :]
-    across, down = (rights - lefts)[None, :], (bottoms - tops)[:, None]
-    trimmed = np.maximum(1 - across / width, 1 - down / height)
+    inside = _inside(len(rows), len(columns))
     # The sides of the picture itself are no evidence.
-    mean = (sides[0] + sides[1] + sides[2] + sides[3] - (4 - inside)) / np.maximum(inside, 1)
-    likely = (inside >= 2) & (weakest >= BORDER.min_side) & (mean >= BORDER.min_sides)
+    mean = (sides[0] + sides[1] + sides[2] + sides[3] - inside.missing) / inside.at_least_one
+    likely = inside.enough & (weakest >= BORDER.min_side) & (mean >= BORDER.min_sides)
+    if not likely.any():
+        return None
+    across, down = wide[None, :], tall[:, None]
+    trimmed = np.maximum(1 - across / width, 1 - down / height)
     likely &= (across * down >= BORDER.min_area * height * width) & (trimmed >= BORDER.min_trimmed)
     places = np.flatnonzero(likely)
-    score = (mean + EACH_SIDE * inside).ravel()[places]
+    score = (mean + inside.score).ravel()[places]
+    plain = _PlainLines(grey)
     for place in places[np.argsort(-score, kind="stable")[:TRIED]].tolist():
         row, column = divmod(place, likely.shape[1])
-        start, end = (int(lefts[column]), int(tops[row])), (int(rights[column]), int(bottoms[row]))
-        if _is_plain_around(grey, *start, *end):
+        start, end = (columns[left[column]], rows[top[row]]), (columns[right[column]], rows[bottom[row]])
+        if plain.are_around(*start, *end):
             return float(start[0]), float(start[1]), float(end[0]), float(end[1])
     return None
 
@@ -171,8 +176,8 @@ def _steps(grey: Bytes) -> Bytes:
     return steps
 
 
-def _lines(steps: Bytes) -> Numbers:
-    """The strongest lines inside the picture."""
+def _lines(steps: Bytes) -> list[int]:
+    """The strongest lines inside the picture, ascending."""
     strength = np.asarray(cv2.reduce(steps, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), np.int32)[:, 0]
     strength[[0, -1]] = 0
     strongest: list[int] = []
@@ -182,40 +187,74 @@ def _lines(steps: Bytes) -> Numbers:
             break
         strongest.append(line)
         strength[max(0, line - APART + 1) : line + APART] = 0
-    return np.array(sorted(strongest), np.int64)
+    return sorted(strongest)
 
 
-def _inside(starts: Numbers, ends: Numbers, side: int) -> Numbers:
-    """The number of the two lines that are not sides of the picture."""
-    return (starts > 0).astype(np.int64) + (ends < side)
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What follows from how many sides of each box are not sides of the picture, arrays of a row for each pair of
+    horizontal lines and a column for each pair of vertical ones: whether they are enough, how many are missing, how
+    many there are but at least one, and what they add to the score."""
+
+    enough: NDArray[np.bool_]
+    missing: Numbers
+    at_least_one: Numbers
+    score: Shares
 
 
-def _share(steps: Bytes, lines: Numbers, starts: Numbers, ends: Numbers) -> Shares:
-    """The share of each line (n) that differs, from each start to its end (m): (n, m)."""
-    sums = np.zeros((len(lines), steps.shape[1] + 1), np.int64)
-    np.cumsum(steps[lines], axis=1, out=sums[:, 1:])
-    share: Shares = (sums[:, ends] - sums[:, starts]) / (ends - starts)
+@cache
+def _inside(rows: int, columns: int) -> _Inside:
+    """For so many lines in each direction, of which the first and the last are sides of the picture."""
+    level, upright = ((first > 0).astype(np.int64) + (second < count - 1) for count in (rows, columns)
+                      for first, second in (_PAIRS[count],))  # fmt: skip
+    inside = level[:, None] + upright[None, :]
+    return _Inside(inside >= 2, 4 - inside, np.maximum(inside, 1), np.float64(EACH_SIDE) * inside)
+
+
+def _share(steps: Bytes, lines: Sequence[int], places: Sequence[int], lengths: Numbers) -> Shares:
+    """The share of each line (n) that differs, between each pair of places along it, with this length: (n, m)."""
+    first, second = _PAIRS[len(places)]
+    sums = np.zeros((len(lines), len(places)), np.int64)
+    between = np.add.reduceat(steps[lines], places[:-1], axis=1, dtype=np.int64)
+    np.cumsum(between, axis=1, out=sums[:, 1:])
+    share: Shares = (sums[:, second] - sums[:, first]) / lengths
     return share
 
 
-def _is_plain_around(grey: Bytes, left: int, top: int, right: int, bottom: int) -> bool:
-    """Whether the pixels just outside each side have one shade; sides of the picture do not count."""
-    height, width = grey.shape
-    beside = []
-    if top > 0:
-        beside.append(grey[max(0, top - BESIDE_PX), left:right])
-    if bottom < height:
-        beside.append(grey[min(height, bottom + BESIDE_PX) - 1, left:right])
-    if left > 0:
-        beside.append(grey[top:bottom, max(0, left - BESIDE_PX)])
-    if right < width:
-        beside.append(grey[top:bottom, min(width, right + BESIDE_PX) - 1])
-    return all(_plain_share(line) >= BORDER.min_plain for line in beside)
+class _PlainLines:
+    """Whether the pixels just outside the sides of boxes have one shade. Boxes share many of their sides."""
+
+    def __init__(self, grey: Bytes) -> None:
+        self._grey = grey
+        self._known: dict[tuple[bool, int, int, int], bool] = {}
+
+    def are_around(self, left: int, top: int, right: int, bottom: int) -> bool:
+        """Whether they have outside each side of a box; sides of the picture do not count."""
+        height, width = self._grey.shape
+        return (
+            (top <= 0 or self._is_plain(True, max(0, top - BESIDE_PX), left, right))
+            and (bottom >= height or self._is_plain(True, min(height, bottom + BESIDE_PX) - 1, left, right))
+            and (left <= 0 or self._is_plain(False, max(0, left - BESIDE_PX), top, bottom))
+            and (right >= width or self._is_plain(False, min(width, right + BESIDE_PX) - 1, top, bottom))
+        )
+
+    def _is_plain(self, is_row: bool, line: int, start: int, end: int) -> bool:
+        key = is_row, line, start, end
+        known = self._known.get(key)
+        if known is None:
+            pixels = self._grey[line, start:end] if is_row else self._grey[start:end, line]
+            known = self._known[key] = _plain_share(pixels) >= BORDER.min_plain
+        return known
 
 
 def _plain_share(line: Bytes) -> float:
     """The share of some pixels within BORDER.plain levels of their median."""
+    ordered = line.copy()
+    middle = len(ordered) // 2
     # As np.median does, in a quarter of the time.
-    middle = len(line) // 2
-    shade = int(np.partition(line, middle)[middle])
-    return float(np.count_nonzero((line >= shade - BORDER.plain) & (line <= shade + BORDER.plain))) / len(line)
+    ordered.partition(middle)
+    shade = int(ordered[middle])
+    lowest, highest = max(0, shade - BORDER.plain), min(255, shade + BORDER.plain)
+    # Unsigned, what is lower is higher than all others.
+    ordered -= np.uint8(lowest)
+    return int(np.count_nonzero(ordered <= highest - lowest)) / len(ordered)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from index.imaging.candidates.border_detection import content_box
 from index.imaging.candidates.deskew import deskew
-from index.imaging.candidates.perceptual_hash import Box, hash_grey, hash_unturned
+from index.imaging.candidates.perceptual_hash import Box, hash_grey, hash_parts
 from index.imaging.thresholds import threshold
 from index.model import Hashes
 
@@ -58,7 +58,7 @@ def crop_hashes(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
 
 def nine_tenths(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
     """The hashes of the four crops to nine tenths of each side, which every picture has."""
-    return {CROPPED: hash_unturned(_crops(grey, box))}
+    return {CROPPED: hash_parts(_square(grey, box), LENGTH * FORTIETH, tuple(place * FORTIETH for place in PLACES))}
 
 
 def inside_and_deskewed(grey: NDArray[np.uint8], box: Box) -> dict[str, Hashes]:
@@ -86,16 +86,14 @@ def crop_tolerance(tolerance: int) -> int:
     return int(CROP.tolerance_share * tolerance)
 
 
-def _crops(grey: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """The four crops, uint8 (4, height, width), of the picture resized to a square, so that pictures of all sizes use
-    the same cached matrices. The hashes differ by 2 of 256 bits from those of the picture itself."""
+def _square(grey: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The picture resized to a square, so that pictures of all sizes use the same cached matrices. The hashes of its
+    parts differ by 2 of 256 bits from those of the picture itself."""
     left, top, right, bottom = (round(edge) for edge in box)
     picture = grey[top : max(bottom, top + 1), left : max(right, left + 1)]
-    whole, side = 40 * FORTIETH, LENGTH * FORTIETH
+    whole = 40 * FORTIETH
     interpolation = cv2.INTER_AREA if min(picture.shape) >= whole else cv2.INTER_CUBIC
-    square = np.asarray(cv2.resize(picture, (whole, whole), interpolation=interpolation), np.uint8)
-    starts = [place * FORTIETH for place in PLACES]
-    return np.stack([square[y : y + side, x : x + side] for y in starts for x in starts])
+    return np.asarray(cv2.resize(picture, (whole, whole), interpolation=interpolation), np.uint8)
 
 
 def _unturned(hashes: Hashes) -> Hashes:

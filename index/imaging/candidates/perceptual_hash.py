@@ -56,19 +56,23 @@ def hash_grey(grey: Bytes, box: Box | None = None) -> Hashes:
     return Hashes(SCHEME, bits)
 
 
-def hash_unturned(greys: Bytes) -> Hashes:
-    """The hashes of pictures of one size, uint8 (n, height, width), unturned: one row for each."""
-    _, height, width = greys.shape
-    levels = greys[:, :1, :1].astype(np.float32)
-    down = _analyses(height, 0.0, float(height)) @ (greys - levels)
-    across = _analyses(width, 0.0, float(width))
-    bits, start = {}, 0
+def hash_parts(grey: Bytes, side: int, starts: tuple[int, ...]) -> Hashes:
+    """The hashes of square parts of a square picture, uint8 (n, n), unturned: one row for each. The parts have this
+    side, and begin at each of these places down, at each of them across.
+
+    Each product serves all parts: it takes half the time of one for each.
+    """
+    # Around the level of the first part: see hash_grey.
+    level = float(grey[starts[0], starts[0]])
+    analyses = _analyses_of_parts(len(grey), side, starts)
+    down = analyses @ np.subtract(grey, level, dtype=np.float32, order="C")
+    bits, start, count = {}, 0, len(starts)
     for hsize in HSIZES:
-        rows = slice(start, start + hsize)
-        spectra = down[:, rows] @ across[rows].T
-        spectra[:, 0, 0] += levels[:, 0, 0] * (2 * OVERSAMPLING * hsize) ** 2
-        bits[hsize] = _cut(spectra.reshape(len(greys), -1))
-        start += hsize
+        rows = slice(start, start + count * hsize)
+        spectra = (down[rows] @ analyses[rows].T).reshape(count, hsize, count, hsize).swapaxes(1, 2)
+        spectra[:, :, 0, 0] += level * (2 * OVERSAMPLING * hsize) ** 2
+        bits[hsize] = _cut(spectra.reshape(count * count, hsize * hsize))
+        start += count * hsize
     return Hashes(SCHEME, bits)
 
 
@@ -107,6 +111,20 @@ def _analyses(size: int, start: float, stop: float) -> Floats:
     and one product is a tenth of the cost of resampling first."""
     matrices = [_dct(hsize) @ _lanczos(size, start, stop, hsize * OVERSAMPLING) for hsize in HSIZES]
     return np.concatenate(matrices).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _analyses_of_parts(size: int, side: int, starts: tuple[int, ...]) -> Floats:
+    """Like _analyses, for each part of a line of `size` pixels: for each hsize the matrices of all parts, one below the
+    other."""
+    of_part, matrices, start = _analyses(side, 0.0, float(side)), [], 0
+    for hsize in HSIZES:
+        for place in starts:
+            matrix = np.zeros((hsize, size), np.float32)
+            matrix[:, place : place + side] = of_part[start : start + hsize]
+            matrices.append(matrix)
+        start += hsize
+    return np.concatenate(matrices)
 
 
 @cache

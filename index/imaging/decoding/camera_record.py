@@ -113,7 +113,7 @@ def _digest(data: bytes) -> str:
 
 def _tables(tables: Any) -> tuple[tuple[int, ...], ...]:
     try:
-        return tuple(tuple(int(entry) for entry in tables[index]) for index in sorted(tables))
+        return tuple(tuple(map(int, tables[index])) for index in sorted(tables))
     except (TypeError, KeyError, IndexError, ValueError):
         return ()
 

@@ -28,6 +28,7 @@ from index.imaging.decoding import (
     jpeg_decoding,
     jpeg_file,
     jxl_file,
+    middle_blocks,
     other_files,
     raw_picture,
     tiff_damage,
@@ -38,6 +39,7 @@ from index.imaging.decoding.attachments import attachments_of
 from index.imaging.decoding.bit_depth import bit_depth
 from index.imaging.decoding.colour_profile import from_lab, in_srgb
 from index.imaging.decoding.damage import damage_in
+from index.imaging.decoding.detail import detail_of
 from index.imaging.decoding.embedded_description import read_description
 from index.imaging.decoding.facts import facts_of, is_turned_by_pillow, orientation_of
 from index.imaging.decoding.heif_items import Cut
@@ -46,7 +48,7 @@ from index.imaging.decoding.raw_picture import raw_in, stored_size
 from index.imaging.discovery import descent
 from index.imaging.discovery.file_types import HEAD_BYTES, looks_like_image
 from index.messages import Message, of_os_error
-from index.model import RAW_FORMATS, Facts, Identity, Sent
+from index.model import Facts, Identity, Sent
 
 Bytes = NDArray[np.uint8]
 
@@ -69,8 +71,6 @@ PREVIEW_QUALITY: Final = 88
 # The end of every complete JPEG that ComparImg writes.
 JPEG_END: Final = b"\xff\xd9"
 CROP_QUALITY: Final = 93
-# PDQ measures the quality of a picture on this many luminance values per side.
-DETAIL_SIDE: Final = 64
 
 TURN_OF_ORIENTATION: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -86,9 +86,6 @@ TURN_OF_ORIENTATION: Final = {
 BACKGROUND: Final = 255
 BLACK: Final = 0
 OPAQUE: Final = 255
-# Formats in which no trace of an earlier JPEG is searched for: they round coefficients of blocks themselves, or the
-# blocks belong to a preview.
-NOT_JPEG_BEFORE: Final = frozenset({"HEIF", "JXL"}) | RAW_FORMATS
 # Data after the end of a picture may also end in zeros, but not in this many.
 UNWRITTEN_ZEROS: Final = 256
 MAX_BYTES: Final = 2**30
@@ -118,7 +115,7 @@ class Opened:
     """A picture at a reduced scale, with its header read and its pixels decoded, before these are measured.
 
     `grey` is luma as stored, uint8 of shape (height, width); the picture covers `width` x `height` of it, and must be
-    turned by the EXIF orientation `turn`. `blocks` are the middle of the picture for double_jpeg (see _middle_blocks),
+    turned by the EXIF orientation `turn`. `blocks` are the middle of the picture for double_jpeg (see middle_blocks),
     `own_entry` is the first entry of its luminance table."""
 
     facts: Facts
@@ -181,18 +178,26 @@ def decode_pixels(data: bytes, limits: Limits) -> Opened:
     with opened(data, limits) as image:
         facts, bits, description = facts_of(image), bit_depth(data, image), read_description(image)
         attachments = attachments_of(data, image.format or "", getattr(image, "mpinfo", None))
-        full_width, own_entry = image.width, _own_entry(image)
+        full_width, own_entry = image.width, middle_blocks.own_entry(image)
         drafted = _draft(image, "L", (DRAFT_SIDE, DRAFT_SIDE))
         reduction = round(full_width / image.width)
         turn = remaining_orientation(image)
         cut_off = tiff_damage.cut_off(image, len(data)) if image.format == "TIFF" else ""
-        pixels, damage = _loaded(image, data, reduction)
+        luma, damage = _luma(image, data, reduction)
+        if luma is None:
+            pixels, damage = _loaded(image, data)
+            size = pixels.size
+            transparent = _is_transparent(pixels)
+            small, factor = _small(pixels, GREY_SIDE)
+            stored = np.asarray(small if small.mode == "L" else small.convert("L"))
+            blocks = middle_blocks.of_picture(pixels, reduction)
+        else:
+            size = luma.shape[1], luma.shape[0]
+            transparent, factor = False, max(1, min(size) // GREY_SIDE)
+            stored = luma if factor == 1 else np.asarray(Image.fromarray(luma).reduce(factor))
+            blocks = middle_blocks.of_luma(luma, reduction)
         # Scaled sizes are rounded up. The draft has the exact ones.
-        width, height = drafted[1][2:] if drafted else pixels.size
-        transparent = _is_transparent(pixels)
-        small, factor = _small(pixels, GREY_SIDE)
-        stored = np.asarray(small if small.mode == "L" else small.convert("L"))
-        blocks = _middle_blocks(pixels, reduction)
+        width, height = drafted[1][2:] if drafted else size
     found = replace(
         facts, bit_depth=bits, transparent=transparent, attachments=attachments, damage=damage or cut_off,
         description=description,
@@ -204,7 +209,7 @@ def measured(picture: Opened) -> Decoded:
     """The part of `decode` that uses no decoder: a failure is our own error, not a corrupt picture."""
     matrix, box = _upright(picture.grey, picture.width, picture.height, picture.turn)
     earlier = 0 if picture.blocks is None else double_jpeg.earlier_quality(*picture.blocks, picture.own_entry)
-    found = replace(picture.facts, detail=_detail(Image.fromarray(picture.grey)), earlier_quality=earlier)
+    found = replace(picture.facts, detail=detail_of(picture.grey), earlier_quality=earlier)
     return Decoded(found, matrix, box)
 
 
@@ -224,15 +229,22 @@ def damage_of(data: bytes, image: Image.Image) -> str:
     return damage_in(data, image.format or "")
 
 
-def _loaded(image: Image.Image, data: bytes, reduction: int) -> tuple[Image.Image, str]:
-    """The pixels of a picture that was opened at 1/`reduction` of its size, and the complaint of its decoder."""
-    if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB"):
-        luma, damage = jpeg_decoding.luma(data, reduction)
-        if luma is not None and luma.shape == (image.height, image.width):
-            if damage:
-                # What Pillow refuses could not be displayed, so it counts as not decoded.
-                image.load()
-            return Image.fromarray(luma), damage
+def _luma(image: Image.Image, data: bytes, reduction: int) -> tuple[Bytes | None, str]:
+    """The luma of a JPEG that was opened at 1/`reduction` of its size, and the complaint of its decoder. None for other
+    pictures, and where this decoder fails."""
+    if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB"):
+        return None, ""
+    luma, damage = jpeg_decoding.luma(data, reduction)
+    if luma is None or luma.shape != (image.height, image.width):
+        return None, ""
+    if damage:
+        # What Pillow refuses could not be displayed, so it counts as not decoded.
+        image.load()
+    return luma, damage
+
+
+def _loaded(image: Image.Image, data: bytes) -> tuple[Image.Image, str]:
+    """The pixels of a picture that was opened, and the complaint of its decoder."""
     if image.format == "TIFF":
         return image, tiff_damage.complaints_of(image)
     image.load()
@@ -565,35 +577,3 @@ def _upright(grey: Bytes, width: float, height: float, orientation: int) -> tupl
     if orientation in (2, 3, 6, 7):
         grey, left = grey[:, ::-1], grey.shape[1] - width
     return np.ascontiguousarray(grey), (left, top, left + width, top + height)
-
-
-def _detail(grey: Image.Image) -> int:
-    """PDQ's measure of quality: the sum of the luminance steps on a 64x64 reduction (Facebook, 2019, section 4)."""
-    # First by whole factors, which is ten times as fast as filtering from the full size.
-    coarse = grey.resize((DETAIL_SIDE, DETAIL_SIDE), Image.Resampling.BOX, reducing_gap=1.0)
-    levels = np.asarray(coarse, np.int16)
-    down, across = levels[1:] - levels[:-1], levels[:, 1:] - levels[:, :-1]
-    steps = sum(int((np.abs(step) * 100 // 255).sum()) for step in (down, across))
-    return min(100, steps // 90)
-
-
-def _own_entry(image: Image.Image) -> int:
-    """The first entry of the luminance table of a JPEG, 0 for other files."""
-    tables = getattr(image, "quantization", None)
-    return tables[0][0] if tables and 0 in tables else 0
-
-
-def _middle_blocks(image: Image.Image, reduction: int) -> tuple[NDArray[np.uint8], int] | None:
-    """Input for double_jpeg.earlier_quality: the luminance of the middle of the picture, decoded at 1/reduction, and
-    the side of a block in it. None for modes that JPEG does not have, and for formats that round coefficients of blocks
-    themselves: their traces look like those of a poor JPEG."""
-    if image.mode not in ("L", "RGB", "RGBA", "P") or image.format in NOT_JPEG_BEFORE:
-        return None
-    block = double_jpeg.BLOCK_PX // reduction
-    most = double_jpeg.MOST_BLOCKS * block
-    width, height = (min(side, most) for side in image.size)
-    left, top = (image.width - width) // 2 // block * block, (image.height - height) // 2 // block * block
-    middle = image.crop((left, top, left + width, top + height))
-    # Through RGB, since palettes and transparent pictures have no luminance of their own.
-    grey = middle if middle.mode == "L" else middle.convert("RGB").convert("L")
-    return np.asarray(grey), block

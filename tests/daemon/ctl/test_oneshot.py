@@ -14,6 +14,7 @@ from daemon.configuration.config import parse_text
 from daemon.ctl import oneshot
 from daemon.ctl.oneshot import OneShot
 from daemon.jobs.progress import NullProgress
+from daemon.processes.fork_server import ForkServer
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.queries import result_file
 from index.database.records.jobs import DetectJobParameters
@@ -76,9 +77,9 @@ def test_the_processes_are_those_of_the_configuration(
     started: list[tuple[int, WorkerLimits]] = []
 
     class Pool(WorkerPool):
-        def __init__(self, count: int, limits: WorkerLimits) -> None:
+        def __init__(self, count: int, limits: WorkerLimits, forks: ForkServer | None) -> None:
             started.append((count, limits))
-            super().__init__(count, limits)
+            super().__init__(count, limits, forks)
 
     monkeypatch.setattr(oneshot, "WorkerPool", Pool)
     text = "[daemon]\nworkers = 3\nmemory_mb = 1500\ntime_limit_s = 40\n"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.fftpack import dct
 
@@ -13,7 +14,7 @@ from index.imaging.candidates.perceptual_hash import (
     from_hex,
     hamming,
     hash_grey,
-    hash_unturned,
+    hash_parts,
     rows_of,
     to_hex,
     turned,
@@ -141,13 +142,14 @@ def test_from_hex_refuses_what_is_no_hash() -> None:
         from_hex("xyz")
 
 
-def test_several_pictures_of_one_size_have_the_hashes_that_each_has_alone() -> None:
-    pictures = [np.asarray(photograph(seed, 144, 144).convert("L")) for seed in range(3)]
-    greys = np.stack([*pictures, np.zeros((144, 144), np.uint8)])
-    together = hash_unturned(greys)
+@pytest.mark.parametrize("grey", [np.asarray(photograph(3, 160, 160).convert("L")), np.full((160, 160), 90, np.uint8)],
+                         ids=["photograph", "flat"])  # fmt: skip
+def test_parts_of_a_picture_have_the_hashes_that_each_has_alone(grey: NDArray[np.uint8]) -> None:
+    together = hash_parts(grey, 144, (4, 12))
+    parts = [grey[y : y + 144, x : x + 144] for y in (4, 12) for x in (4, 12)]
     for hsize in HSIZES:
         size = hsize * hsize // 8
-        alone = b"".join(hash_grey(grey).bits[hsize][:size] for grey in greys)
+        alone = b"".join(hash_grey(part).bits[hsize][:size] for part in parts)
         differing = hamming(np.frombuffer(alone, np.uint8), np.frombuffer(together.bits[hsize], np.uint8))
         # Rounding decides a bit here and there.
         assert differing <= 4
