@@ -216,7 +216,8 @@ def _number(data: bytes, order: str, letter: str, place: int) -> int | None:
 
 
 def _text(value: tuple[int, ...] | None) -> str:
-    return bytes(value or ()).decode("ascii", "replace").strip("\0 ").upper()
+    # In a broken file, they may be larger numbers than bytes.
+    return bytes(number & 0xFF for number in value or ()).decode("ascii", "replace").strip("\0 ").upper()
 
 
 def _damage(data: bytes, name: str, directories: list[Tags]) -> str:

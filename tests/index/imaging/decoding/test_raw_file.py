@@ -151,6 +151,13 @@ def test_a_tag_without_any_number_counts_as_missing():
     assert raw_file.read(data.replace(coding, struct.pack("<HHI", 259, 3, 0))) is not None
 
 
+def test_a_maker_that_is_no_text_is_none():
+    data = raw("NEF", PREVIEW, (2400, 1800))
+    maker = struct.pack("<HH", 271, 2)
+    assert data.count(maker) == 1
+    assert raw_file.kind_of(data.replace(maker, struct.pack("<HH", 271, 3))) in ("", "RAW")
+
+
 def test_directories_that_lead_in_circles_end():
     data = b"II*\0" + (8).to_bytes(4, "little") + b"\0\0" + (8).to_bytes(4, "little")
     assert raw_file.kind_of(data) == ""
