@@ -1,7 +1,7 @@
 """Fits how far a map may bend a picture: python -m fitting.bends FOLDER [--write]
 
 Of the photographs of a folder copies are made: parts, frames and screenshots, as fitting.unproposed makes them, and all
-kinds of fitting.copies, some of them stretched. Those of which the gate is asked are verified, with the hint of a hash
+kinds of samples.copies, some of them stretched. Those of which the gate is asked are verified, with the hint of a hash
 where one proposes them. The limit is the strictest that loses at most LOST of the copies of every other photograph,
 and is judged on the photographs between; there also on two views of one flat thing: a photograph seen from two places,
 each with noise of its own. With --write, bend_limits.py is replaced.
@@ -22,9 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench._photographs import photographs
-from bench.lookalikes import HSIZE, Seen
-from fitting.copies import KINDS
 from fitting.halves import chosen_and_judged, wanted_of
 from fitting.letters import write_limits
 from fitting.unproposed import copies_of, rounded_down
@@ -32,6 +29,9 @@ from index.imaging.verification import bend_limits, fine_gates
 from index.imaging.verification.bends import BENDS
 from index.imaging.verification.verify import judge, prepare
 from index.model import TURNS, Turn, default_tolerance
+from samples.copies import KINDS
+from samples.photographs import photographs
+from samples.seen import HSIZE, Seen
 
 Picture = Image.Image
 LONG_SIDE: Final = 1024

@@ -2,10 +2,10 @@
 
 import random
 
-from bench.lookalikes import Seen
 from fitting.bends import COPIES, VIEWS, Sample, coarse_copies_of, figures, fit, jpeg, measured, view
 from index.imaging.verification.bend_limits import FIGURES, FITTED
 from index.imaging.verification.bends import BENDS
+from samples.seen import Seen
 from support.pictures import photograph
 
 
