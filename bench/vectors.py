@@ -217,8 +217,8 @@ def nearest(
     found = index.earlier(stacked, np.full(len(queries), len(index)))
     places: list[int | None] = []
     for (name, _, _), near in zip(queries, found, strict=True):
-        assert len(near) <= PROPOSALS.nearest
-        places.append(next((place for place, one in enumerate(near) if one.row == rows[name]), None))
+        found_at = (place for place, one in enumerate(near[: PROPOSALS.nearest]) if one.row == rows[name])
+        places.append(next(found_at, None))
     return places
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from index.imaging.candidates.crop_hashes import crop_tolerance
 from index.imaging.thresholds import described
 from index.imaging.verification import gate_thresholds as gates
+from index.imaging.verification.bends import BENDS
 from index.imaging.verification.clipping import CLIPPING
 from index.imaging.verification.edges import EDGES
 from index.imaging.verification.faint import FAINT
@@ -52,6 +53,7 @@ MODULES = {
     "verification.colours": "Colours",
     "verification.small_pictures": "Small pictures",
     "verification.clipping": "Clipped light",
+    "verification.bends": "Bends",
     "verification.edges": "Edges",
     "verification.faint": "What is faint",
     "verification.gate_thresholds": "Gates",
@@ -131,7 +133,7 @@ def gate_table() -> str:
     add("different", f"The share of the blocks that correlate below {BLOCKS.different}.", limit)
     add(
         "witnesses", gates.WITNESSES,
-        f"at least {gates.WITNESSES.min_blocks}; in thumbnails that a hash proposes "
+        f"at least {gates.WITNESSES.min_blocks}; in thumbnails and stretched copies that a hash proposes "
         f"{gates.WITNESSES.min_blocks_by_hash}, or a correlation of {gates.WITNESSES.min_correlation}",
     )  # fmt: skip
     shift = f"{gates.REGISTRATION.max_shift_px:.2f} pixels, with exceptions"
@@ -147,6 +149,7 @@ def gate_table() -> str:
     add("clipped", kept, f"less than {CLIPPING.min_share}")
     agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, by the strength of the noise"
     add("exposure", gates.EXPOSURE, agreement, "after Lukas and others 2006")
+    add("bends", BENDS, f"at most {BENDS.max_px}, apart from a clear stretch, where the noise is not compared")
     add("faint", FAINT, f"at least {FAINT.min_agreement} where no hash proposes the pair")
     add("inside", "Whether what is inside the borders of both is the same, all but the finest detail.", "1")
     several = "Frames or pages: only the first is aligned with the other's; those equal in all were found before."

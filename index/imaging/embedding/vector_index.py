@@ -36,6 +36,14 @@ class Proposals:
         100, "rows", "The nearest by signs, ranked by cosine: 0.998 of copies are among them at 256 dimensions."
     )
     nearest: int = threshold(5, "rows", "So many for each picture: the right one of a copy is first in 0.99 of cases.")
+    most: int = threshold(
+        12, "rows", "So many of those that are close: of many copies of one picture, its original may be the tenth."
+    )
+    close: float = threshold(
+        0.5,
+        "share of the way to 1",
+        "From the limit of further pictures: close are those beyond, 0.795 for the model that ships.",
+    )
 
 
 PROPOSALS: Final = Proposals()
@@ -143,11 +151,13 @@ class VectorIndex:
             return []
         near = np.sort(rows)
         likeness = cosines(np.stack([self.vector(one) for one in near.tolist()]), query)
-        order = np.argsort(-likeness, kind="stable")[: PROPOSALS.nearest].tolist()
-        limits = [self._limits.first] + [self._limits.further] * (len(order) - 1)
+        order = np.argsort(-likeness, kind="stable")[: PROPOSALS.most].tolist()
+        close = self._limits.further + PROPOSALS.close * (1 - self._limits.further)
+        limits = [self._limits.first, *[self._limits.further] * (PROPOSALS.nearest - 1)]
+        limits += [close] * (PROPOSALS.most - PROPOSALS.nearest)
         return [
             Near(int(near[k]), float(likeness[k]))
-            for k, limit in zip(order, limits, strict=True)
+            for k, limit in zip(order, limits, strict=False)
             if likeness[k] >= limit
         ]
 

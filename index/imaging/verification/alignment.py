@@ -48,6 +48,11 @@ class SettledLimits:
     min_blocks: int = threshold(8, "blocks", "With texture.")
     min_median: float = threshold(0.95, "correlation", "Whatever differs still, no other alignment would be better.")
     min_share: float = threshold(0.97, "share of a picture", "One shows all of the other.")
+    max_stretch: float = threshold(
+        1.03,
+        "ratio of the sides",
+        "Corner on corner, a smooth sky agrees with a part of it in another ratio of the sides, stretched.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,14 @@ class Aligned:
             and self.similarity.median >= SETTLED.min_median
             and self.contained >= SETTLED.min_share
             and not (self.rough and self.similarity.different.any())
+            and self.stretch <= SETTLED.max_stretch
         )
+
+    @property
+    def stretch(self) -> float:
+        """The factor by which the map stretches one direction more than the other."""
+        longer, shorter = np.linalg.svd(self.transform[:2, :2], compute_uv=False)
+        return float(longer / shorter)
 
 
 def alignment_hypotheses(

@@ -12,6 +12,7 @@ import numpy as np
 
 from index.imaging.verification import transforms
 from index.imaging.verification.alignment import Aligned, Prepared, rescaled
+from index.imaging.verification.bends import bent_px
 from index.imaging.verification.clipping import clipped_in_one
 from index.imaging.verification.colours import Colours, aligned_views, compare_colours
 from index.imaging.verification.edges import beyond_each
@@ -22,7 +23,7 @@ from index.imaging.verification.registration import Registration, register
 from index.imaging.verification.sharpness import Sharpness, sharpness
 from index.imaging.verification.similarity import Similarity, compare
 from index.imaging.verification.spots import spots
-from index.imaging.verification.transforms import Grey, Mask
+from index.imaging.verification.transforms import Grey, Map, Mask
 
 # Of a small place, so much is clipped in one picture alone.
 MOSTLY: Final = 0.5
@@ -42,6 +43,7 @@ class FineAlignment:
     second: Grey
     covered: Mask
     where: Mask
+    transform: Map
     enlarged: float
     beyond_px: float
     palette: bool = False
@@ -122,6 +124,11 @@ class FineAlignment:
         across = float(np.abs(self.coarse.transform[[0, 1], [1, 0]]).max())
         return across > EXPOSURE.max_tilt * self.enlarged
 
+    def bent_px(self, *, stretched: bool) -> float:
+        """How far the map bends what both show, as `bends.bent_px` has it."""
+        registration = self.registration
+        return bent_px(self.transform, registration.motion, registration.centres, stretched=stretched)
+
     @property
     def shift_px(self) -> float:
         """The shift of details in pixels of the coarser of the two."""
@@ -160,6 +167,7 @@ def align_finely(
         fine_second,
         covered,
         where,
+        transform,
         enlarged,
         beyond_each(fine_first, fine_second, transform, registration.bend),
         palette,

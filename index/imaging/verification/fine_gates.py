@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from index.imaging.verification.alignment import Prepared
+from index.imaging.verification.bends import BENDS, Bends
 from index.imaging.verification.capture_records import records
 from index.imaging.verification.clipping import CLIPPING, kept_by_each
 from index.imaging.verification.edges import EDGES, Edges
@@ -47,6 +48,7 @@ def fine_gates(
 ) -> tuple[Gate, ...]:
     """All gates of the fine frame that apply, in the order in which they are shown. `by_hash` is whether a hash
     proposes the pair: where none does, enough details must have been measured."""
+    of_noise = exposure(fine, facts, noise, EXPOSURE, by_hash=by_hash)
     gates = (
         *witnesses(fine, WITNESSES, by_hash=by_hash),
         registration(fine, facts, noise, REGISTRATION, by_hash=by_hash),
@@ -54,7 +56,8 @@ def fine_gates(
         added(fine, graphic=graphic),
         *colour(fine, facts, graphic=graphic),
         *clipped(fine),
-        *exposure(fine, facts, noise, EXPOSURE, by_hash=by_hash),
+        *of_noise,
+        *bends(fine, noise, BENDS, by_hash=by_hash, noise_compared=bool(of_noise)),
         *faint(fine, noise, FAINT, graphic=graphic, by_hash=by_hash),
         *capture(facts, noise, NOISE),
         *records(*facts, turned=fine.coarse.is_turned),
@@ -68,12 +71,17 @@ def fine_gates(
 
 
 def witnesses(fine: FineAlignment, limits: Witnesses, *, by_hash: bool) -> tuple[Gate, ...]:
-    """Whether the shift was measured in enough blocks. In a thumbnail that a hash proposes few are enough, and with
-    fewer still all blocks must agree well: a shift that was measured nowhere proves nothing."""
+    """Whether the shift was measured in enough blocks: one that was measured nowhere proves nothing. Of what a hash
+    proposes, thumbnails and what was stretched are asked, and few are enough; of a thumbnail none, where all blocks
+    agree well."""
     blocks = fine.registration.blocks
     if not by_hash:
         return (Gate("witnesses", blocks, limits.min_blocks, blocks >= limits.min_blocks),)
-    if blocks >= limits.min_blocks_by_hash or fine.side >= REGISTRATION.thumbnail_px:
+    if blocks >= limits.min_blocks_by_hash:
+        return ()
+    if fine.coarse.stretch > limits.stretched:
+        return (Gate("witnesses", blocks, limits.min_blocks_by_hash, passed=False),)
+    if fine.side >= REGISTRATION.thumbnail_px:
         return ()
     agree = fine.coarse.similarity.median >= limits.min_correlation
     return (Gate("witnesses", blocks, limits.min_blocks_by_hash, agree),)
@@ -199,6 +207,15 @@ def faint(fine: FineAlignment, noise: Noise, limits: Faint, *, graphic: bool, by
     if blocks < limits.min_blocks:
         return ()
     return (Gate("faint", round(agreement, 3), limits.min_agreement, agreement >= limits.min_agreement),)
+
+
+def bends(fine: FineAlignment, noise: Noise, limits: Bends, *, by_hash: bool, noise_compared: bool) -> tuple[Gate, ...]:
+    """Whether the map keeps the form of what it moves. No gate where the noise was compared, nor in a pair that a hash
+    proposes where fine detail supports it: its lens or its perspective may have been corrected."""
+    if noise_compared or (by_hash and noise.coherence >= REGISTRATION.min_coherence):
+        return ()
+    bent = round(fine.bent_px(stretched=by_hash), 3)
+    return (Gate("bends", bent, limits.max_px, bent <= limits.max_px),)
 
 
 def _of_one_size(first: Facts, second: Facts, limits: Exposure) -> bool:

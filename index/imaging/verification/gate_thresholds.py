@@ -113,7 +113,15 @@ class Witnesses:
     """Blocks whose details could be measured."""
 
     min_blocks: int = threshold(6, "blocks of 32 pixels", "The median of fewer shifts says nothing.")
-    min_blocks_by_hash: int = threshold(2, "blocks of 32 pixels", "Of a thumbnail that a hash proposes.")
+    min_blocks_by_hash: int = threshold(
+        2, "blocks of 32 pixels", "Of a thumbnail that a hash proposes, or a stretched copy."
+    )
+    stretched: float = threshold(
+        1.03,
+        "ratio of the sides",
+        "A map that stretches by more also asks for so many, as any smooth picture can be stretched over another: of "
+        "140 stretched copies none has fewer than 4.",
+    )
     min_correlation: float = threshold(
         0.92,
         "median correlation",

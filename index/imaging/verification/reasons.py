@@ -22,7 +22,7 @@ UNCLEAR: Final = "unclear"
 ALIKE: Final = "alike"
 OF_SCENES: Final = frozenset((EXPOSURE, TEXT, COLOUR))
 
-OF_EXPOSURES: Final = frozenset(("registration", "edges", "exposure", "capture", "records", "clipped"))
+OF_EXPOSURES: Final = frozenset(("registration", "edges", "bends", "exposure", "capture", "records", "clipped"))
 # What these show is in the records of the cameras, whatever became of the pixels.
 OF_RECORDS: Final = frozenset(("capture", "records"))
 OF_TEXT: Final = frozenset(("readable", "detail", "letters"))

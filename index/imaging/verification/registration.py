@@ -8,7 +8,7 @@ brightness and their slope in the block. A motion common to all blocks comes fro
 is corrected and does not count. Neither does the shift that noise alone would produce.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -74,9 +74,10 @@ LEAST_VARIANCE: Final = 0.5
 class Registration:
     """`shift_px` is the median shift of details in pixels of the frame, less what noise alone would produce; `sure_px`
     is less the error of the median of so few blocks as well. Both are 0 if fewer than WITNESSES.min_blocks of the
-    `blocks` could be measured. `warped` is the first picture as finally registered, float32 (height, width), and
-    `alike` the same with the tone and sharpness of the second, None where it was measured in an even light. `bend` is
-    what was added to the map, float32 (2, height, width), as `transforms.warp_nonrigid` takes it; None for nothing."""
+    `blocks` could be measured, whose centres are `centres`, float64 (n, 2), x and y. `warped` is the first picture as
+    finally registered, float32 (height, width), and `alike` the same with the tone and sharpness of the second, None
+    where it was measured in an even light. `bend` is what was added to the map, float32 (2, height, width), as
+    `transforms.warp_nonrigid` takes it, and `rest` what the last measurement would add; None for nothing."""
 
     shift_px: float
     sure_px: float
@@ -84,6 +85,15 @@ class Registration:
     warped: Grey
     alike: Grey | None = None
     bend: NDArray[np.float32] | None = None
+    rest: NDArray[np.float32] | None = None
+    centres: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+
+    @property
+    def motion(self) -> NDArray[np.float32] | None:
+        """All that was found to move, apart from the map: its best estimate, though `warped` lacks the rest."""
+        if self.bend is None or self.rest is None:
+            return self.rest if self.bend is None else self.bend
+        return self.bend + self.rest
 
 
 def register(first: Grey, second: Grey, transform: Map, where: Mask) -> Registration:
@@ -130,10 +140,12 @@ def _register(first: Grey, second: Grey, transform: Map, where: Mask, *, relit: 
         common, left = _common(shifts, second.shape)
         shift_px, by_chance_px = _excess(left, shifts.error)
         sure_px = max(0.0, shift_px - by_chance_px)
-        registration = Registration(shift_px, sure_px, len(shifts.x), aligned, kept, bend.copy() if bent else None)
+        correction = _field(common, second.shape)
+        added = bend.copy() if bent else None
+        centres = np.stack([shifts.x, shifts.y], axis=1)
+        registration = Registration(shift_px, sure_px, len(shifts.x), aligned, kept, added, correction, centres)
         if best is None or registration.shift_px < best.shift_px:
             best = registration
-        correction = _field(common, second.shape)
         most = float(np.abs(correction).max())
         if most < SHIFT.settled_px or (most < SHIFT.nearly_settled_px and registration.shift_px < SHIFT.certain_px):
             break

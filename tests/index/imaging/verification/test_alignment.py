@@ -11,6 +11,7 @@ from index.imaging.verification import alignment
 from index.imaging.verification.alignment import Prepared, alignment_hypotheses
 from index.imaging.verification.transforms import Map
 from index.imaging.verification.verify import prepare
+from index.model import Turn
 from support.pictures import photograph
 
 PICTURE = photograph(5, 480, 400)
@@ -63,3 +64,16 @@ def test_a_map_that_holds_for_large_shapes_alone_is_not_corrected_at_full_size(m
     monkeypatch.setattr(alignment.transforms, "refine", noted)
     assert not list(alignment_hypotheses(*grained, None, (np.eye(3),)))
     assert sides == [alignment.COARSE_FRAME]
+
+
+def test_a_picture_stretched_over_a_part_of_it_does_not_end_the_search() -> None:
+    # A smooth sky agrees with any part of itself, stretched corner on corner.
+    sky = np.tile(np.linspace(60, 200, 300, dtype=np.float32)[:, None], (1, 400))
+    sky[200:240] += np.random.default_rng(2).normal(0, 30, (40, 400)).astype(np.float32)
+    over = np.diag((1.0, 0.8, 1.0))
+    squeezed = alignment.transforms.warp(sky, (240, 400), over)
+    stretched = alignment.align(Turn.NONE, sky, squeezed, over)
+    upright = alignment.align(Turn.NONE, sky, sky, np.eye(3))
+    assert stretched.stretch == pytest.approx(1.25)
+    assert stretched.similarity.median > 0.95
+    assert (stretched.settled, upright.settled) == (False, True)

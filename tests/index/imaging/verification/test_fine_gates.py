@@ -46,7 +46,7 @@ def aligned(
     coarse = Aligned(Turn.NONE, transform, first, second, first, covered, similarity, rough=False)
     measured = Registration(shift_px, shift_px if sure_px is None else sure_px, blocks, first)
     prepared = Prepared(first.astype(np.uint8), 30.0, 0.0), Prepared(second.astype(np.uint8), 30.0, 0.0)
-    return FineAlignment(prepared, coarse, measured, first, second, covered, covered, 1.0, 0.0)
+    return FineAlignment(prepared, coarse, measured, first, second, covered, covered, np.eye(3), 1.0, 0.0)
 
 
 def of_quality(quality: int) -> tuple[Facts, Facts]:
