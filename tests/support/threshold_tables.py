@@ -61,6 +61,7 @@ MODULES = {
     "originality.overlays": "Text and stickers put over",
     "originality.pair_evidence": "Which was made from which",
     "originality.inheritance": "What a group has in common",
+    "originality.group_evidence": "What all pairs of a group show",
     "originality.file_signs": "Names and times",
     "originality.model": "Certainty",
     "grouping.keeper": "The image to keep",
