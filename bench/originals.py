@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import cv2
 
 from fitting.originality import LIMITS, Case, compared, make_case
-from index.imaging.originality.fitted import group_weights, weights
+from index.imaging.originality.fitted import group_weights, second_weights, weights
 from index.imaging.originality.pair_evidence import made_from
 from index.imaging.originality.standing import PairFindings, Standing, standing
 from index.imaging.originality.tracing import trace_of
@@ -112,7 +112,9 @@ def looked_at(case: Case) -> Mapping[tuple[int, int], PairFindings]:
 def ranked(case: Case, findings: Mapping[tuple[int, int], PairFindings]) -> Standing:
     members = sorted({place for pair in findings for place in pair} | {0})
     files = {member: [case.seen[member]] for member in members}
-    return standing({member: member for member in members}, files, findings, weights(), group_weights())
+    return standing(
+        {member: member for member in members}, files, findings, weights(), group_weights(), second_weights()
+    )
 
 
 if __name__ == "__main__":

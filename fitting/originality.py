@@ -399,12 +399,10 @@ def main() -> None:
         print(line)
     if wanted.write:
         shipped = json.loads(WEIGHTS.read_text("utf-8"))
-        fields = {
+        fields = shipped | {
             "about": "Written by python -m fitting.originality. Log-odds for the full strength of each proof and sign.",
             "cases": len(cases),
             "held_out": summary(unseen),
-            "of_group": shipped["of_group"],
-            "trees": shipped["trees"],
             "reliability": of_reliability,
             "weights": {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)},
         }

@@ -63,6 +63,7 @@ MODULES = {
     "originality.overlays": "Text and stickers put over",
     "originality.pair_evidence": "Which was made from which",
     "originality.inheritance": "What a group has in common",
+    "originality.group_evidence": "What all pairs of a group show",
     "originality.file_signs": "Names and times",
     "originality.model": "Certainty",
     "grouping.keeper": "The image to keep",
@@ -172,18 +173,32 @@ def gate_table() -> str:
 
 def reliability_table() -> str:
     """How often proposals of each certainty were right, on kinds of copies that the weights were fitted without."""
-    fitted = json.loads((TOP / "index/imaging/originality/weights.json").read_text("utf-8"))
-    rows = [
-        f"| {line['from']:.2f} to {line['to']:.2f} | {line['cases']} | {line['certainty']:.3f} | {line['right']:.3f}"
-        f" | {'#' * round(40 * line['right'])} |\n"
-        for line in fitted["reliability"]
-    ]
+    fitted = _fitted_weights()
     of_all = fitted["held_out"]
     summed = (
         f"\nOf {of_all['cases']} proposals {100 * of_all['sure_and_right']:.1f} % were certain and right,"
         f" {100 * of_all['sure_and_wrong']:.1f} % certain and wrong; all others are ties.\n"
     )
-    return "| certainty | cases | mean | right | |\n|---|---|---|---|---|\n" + "".join(rows) + summed
+    return _diagram(fitted["reliability"]) + summed
+
+
+def reliability_of_groups() -> str:
+    """The same of groups of three and more pictures."""
+    return _diagram(_fitted_weights()["reliability_of_groups"])
+
+
+def _fitted_weights() -> dict[str, Any]:
+    fitted: dict[str, Any] = json.loads((TOP / "index/imaging/originality/weights.json").read_text("utf-8"))
+    return fitted
+
+
+def _diagram(lines: list[dict[str, float]]) -> str:
+    rows = [
+        f"| {line['from']:.2f} to {line['to']:.2f} | {line['cases']} | {line['certainty']:.3f} | {line['right']:.3f}"
+        f" | {'#' * round(40 * line['right'])} |\n"
+        for line in lines
+    ]
+    return "| certainty | cases | mean | right | |\n|---|---|---|---|---|\n" + "".join(rows)
 
 
 # Of each generated block, its file and what makes it.
@@ -191,6 +206,7 @@ GENERATED: dict[str, tuple[str, Callable[[], str]]] = {
     "gates": ("thresholds.md", gate_table),
     "thresholds": ("thresholds.md", all_thresholds),
     "reliability": ("measurements/originals.md", reliability_table),
+    "reliability of groups": ("measurements/originals.md", reliability_of_groups),
 }
 
 

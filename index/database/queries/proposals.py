@@ -21,7 +21,7 @@ from index.imaging.decoding.description import dated
 from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
 from index.imaging.originality.composed import composed, follows
 from index.imaging.originality.file_signs import FileSeen
-from index.imaging.originality.fitted import group_weights, weights
+from index.imaging.originality.fitted import group_weights, second_weights, weights
 from index.imaging.originality.model import weightiest
 from index.imaging.originality.standing import Standing, standing
 from index.imaging.verification.edit_evidence import Evidence, reversed_evidence
@@ -159,7 +159,7 @@ def _completed(
             seen[content_id].append(FileSeen(file.path, file.mtime_ns, file.facts.taken))
         facts = {content_id: file.facts for content_id, file in files}
         found = group_origins.findings(facts, pairs)
-        group_standing = standing(picture_of, seen, found, weights(), group_weights())
+        group_standing = standing(picture_of, seen, found, weights(), group_weights(), second_weights())
         with_evidence = _with_evidence(files, *links.get(group_id, (0, [])), picture_of)
         completed[group_id] = with_evidence, group_standing
     return completed

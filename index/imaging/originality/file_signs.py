@@ -26,6 +26,11 @@ class FileSignLimits:
 
 SIGN: Final = FileSignLimits()
 
+# All that a name, a folder or a time can say.
+NAMES_AND_TIMES: Final = frozenset(
+    "name_of_copy name_of_messenger name_of_camera name_longer later time_of_capture deeper folder_of_copies".split()
+)
+
 # What programs and file managers add to the name of a copy, in the languages that they are used in most.
 COPY_MARKS: Final = re.compile(
     r"(\bcop(y|ie|ia|ias|ier)\b|\bkopie\b|\bkopi\b|\bkopio\b|\bkopia\b|\bc\u00f3pia\b|\u590d\u5236|\u526f\u672c|\u30b3\u30d4\u30fc|\u043a\u043e\u043f\u0438\u044f"

@@ -19,8 +19,14 @@ def group_weights() -> GroupWeights:
     return _fitted()[1]
 
 
+def second_weights() -> Mapping[str, float]:
+    """The weight of each number of `group_evidence`, in log-odds."""
+    return _fitted()[2]
+
+
 @lru_cache(maxsize=1)
-def _fitted() -> tuple[Mapping[str, float], GroupWeights]:
+def _fitted() -> tuple[Mapping[str, float], GroupWeights, Mapping[str, float]]:
     text = resources.files(__package__ or "").joinpath("weights.json").read_text("utf-8")
     fields: dict[str, Any] = json.loads(text)
-    return {name: float(value) for name, value in fields["weights"].items()}, GroupWeights(**fields["of_group"])
+    of_pairs, second = ({name: float(value) for name, value in fields[key].items()} for key in ("weights", "second"))
+    return of_pairs, GroupWeights(**fields["of_group"]), second

@@ -28,6 +28,7 @@ Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 TRAITS: Final = ("turn", "tones", "colours", "detail", "noise")
+OF_TRAITS: Final = frozenset(way + name for way in ("same_", "other_") for name in TRAITS)
 # Up to the frequencies that compression leaves alone, and from those that are not the picture's shapes.
 OF_DETAIL: Final = slice(8, 20)
 OF_NOISE: Final = slice(12, 24)
@@ -106,16 +107,27 @@ def precedence(
 ) -> Numbers:
     """How likely each of `count` pictures came first, by what the group has in common, as log-odds up to a constant,
     (count,). Each pair of places has what shows that the second was made from the first, and the opposite."""
+    pairs = list(pairs)
     table = np.zeros((count, count))
-    same, other = (np.zeros((len(TRAITS), count, count), np.bool_) for _ in range(2))
     for (one, two), (forward, back) in pairs:
         for place, found in (((one, two), forward), ((two, one), back)):
             table[place] = found.get("table", 0.0) - found.get("no_table", 0.0)
-            for number, name in enumerate(TRAITS):
-                same[number][place] |= "same_" + name in found
-                other[number][place] |= "other_" + name in found
-    behind = np.max([outnumbered(*both) for both in zip(other, same, strict=True)], axis=0)
+    behind = np.max([outnumbered(other, same) for same, other in traits_of(count, pairs).values()], axis=0)
     return np.asarray(given.copies * np.log1p(copies(table)) - given.traits * behind, np.float64)
+
+
+def traits_of(
+    count: int, pairs: Iterable[tuple[tuple[int, int], tuple[Findings, Findings]]]
+) -> dict[str, tuple[Flags, Flags]]:
+    """For each of TRAITS, which of `count` pictures have the same as which, and which have another, (count, count)
+    each. Each pair of places has what shows that the second was made from the first, and the opposite."""
+    same, other = (np.zeros((len(TRAITS), count, count), np.bool_) for _ in range(2))
+    for (one, two), (forward, back) in pairs:
+        for number, name in enumerate(TRAITS):
+            for flags, key in ((same, "same_" + name), (other, "other_" + name)):
+                if key in forward or key in back:
+                    flags[number, one, two] = flags[number, two, one] = True
+    return {name: (same[number], other[number]) for number, name in enumerate(TRAITS)}
 
 
 def outnumbered(other: Flags, same: Flags) -> Numbers:

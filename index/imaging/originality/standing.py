@@ -6,7 +6,8 @@ others was made from some picture of the group, as a pair says more strongly tha
 the pair with the original: what was made from a copy is not the root either.
 
 In a larger group some copy often has signs only. Then what the group has in common decides between it and the likeliest
-picture (`inheritance`).
+picture (`inheritance`). Where that leaves doubt, all pairs are counted together as a second opinion (`group_evidence`):
+it makes the likeliest picture sure, and never another one.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.imaging.originality.file_signs import FileSeen, file_signs, path_signs
+from index.imaging.originality.group_evidence import GROUP, chances, group_evidence, scores
 from index.imaging.originality.inheritance import GroupWeights, precedence
 from index.imaging.originality.model import (
     CERTAIN,
@@ -33,6 +35,7 @@ Pair = tuple[int, int]
 # What says that the second was made from the first, and what says the opposite.
 PairFindings = tuple[Findings, Findings]
 UNFITTED: Final = GroupWeights()
+NO_WEIGHTS: Final[Mapping[str, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,14 @@ def standing(
     findings: Mapping[Pair, PairFindings],
     given: Mapping[str, float],
     of_group: GroupWeights = UNFITTED,
+    of_counts: Mapping[str, float] = NO_WEIGHTS,
 ) -> Standing:
     """The standing of the pictures of a group.
 
     `picture_of` gives the picture of each content, `files` the files of each content, `findings` what pairs of contents
-    show, `given` the weights, `of_group` those of what the group has in common. A pair of pictures that was not
-    compared follows from those that both were compared with, at half its weight.
+    show, `given` the weights, `of_group` those of what the group has in common, `of_counts` those of `group_evidence`,
+    without which there is no second opinion. A pair of pictures that was not compared follows from those that both were
+    compared with, at half its weight.
     """
     pictures = sorted(set(picture_of.values()))
     if len(pictures) == 1:
@@ -76,6 +81,7 @@ def standing(
         seen[picture] += files.get(content_id, ())
     shown = {picture: _shown(of_picture) for picture, of_picture in seen.items()}
     speaks: dict[Pair, dict[str, float]] = {}
+    shows: dict[Pair, PairFindings] = {}
     for (first, second), both in findings.items():
         pair = picture_of[first], picture_of[second]
         if pair[0] == pair[1]:
@@ -83,10 +89,11 @@ def standing(
         pair, (forward, back) = (pair, both) if pair[0] < pair[1] else (pair[::-1], both[::-1])
         one, other = shown[pair[0]], shown[pair[1]]
         signs = (file_signs(one, other), file_signs(other, one)) if one and other else ({}, {})
-        found = contributions({**forward, **signs[0]}, {**back, **signs[1]}, given)
+        all_found = {**forward, **signs[0]}, {**back, **signs[1]}
+        found = contributions(*all_found, given)
         # Of several contents with the same pixels, the one that says most.
         if pair not in speaks or abs(log_odds(found)) > abs(log_odds(speaks[pair])):
-            speaks[pair] = found
+            speaks[pair], shows[pair] = found, all_found
     speaks |= {(b, a): {name: -value for name, value in found.items()} for (a, b), found in speaks.items()}
     disproved = frozenset(
         b for (_, b), found in speaks.items() if log_odds(found) > 0 and _proofs(found) >= CERTAIN.proof_against
@@ -114,7 +121,16 @@ def standing(
         )
     best = int(np.argmax(share))
     sure = share[best] >= CERTAIN.min_posterior and accounted and pictures[best] not in disproved
+    if not sure and of_counts and len(pictures) > 2 and pictures[best] not in disproved:
+        of_all, chosen = chances(*scores(_counted(pictures, shows), of_counts))
+        if chosen and of_all[best] >= GROUP.min_counted and share[best] >= GROUP.min_by_pairs:
+            share, sure = of_all.tolist(), True
     return Standing(dict(zip(pictures, share, strict=True)), sure, disproved, speaks)
+
+
+def _counted(pictures: Sequence[int], shows: Mapping[Pair, PairFindings]) -> dict[str, NDArray[np.float64]]:
+    place = {picture: number for number, picture in enumerate(pictures)}
+    return group_evidence(len(pictures), (((place[a], place[b]), both) for (a, b), both in shows.items()))
 
 
 def _matrix(

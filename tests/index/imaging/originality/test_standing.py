@@ -10,6 +10,7 @@ from index.imaging.decoding.capture_date import is_plausible
 from index.imaging.originality.account import SENTENCES, sentence
 from index.imaging.originality.file_signs import FileSeen, file_signs
 from index.imaging.originality.fitted import weights
+from index.imaging.originality.group_evidence import chances, group_evidence, is_of_names
 from index.imaging.originality.model import PROOFS, posterior, share_of_two
 from index.imaging.originality.standing import is_beyond_signs, standing
 from index.messages import LANGUAGES
@@ -70,6 +71,49 @@ def test_the_signs_of_one_file_are_not_multiplied_by_the_size_of_its_group() -> 
     assert not is_beyond_signs(by_many_signs, none, none)
     assert is_beyond_signs(by_many_signs, np.array([0.0, -3.0]), none)
     assert is_beyond_signs(by_many_signs, none, np.array([3.0, 0.0]))
+
+
+def test_names_and_times_count_up_to_a_limit_and_do_not_choose() -> None:
+    """However much they say, and however many files they are the names of."""
+    nothing, names = np.zeros(3), np.array([50.0, 0.0, 0.0])
+    share, chosen = chances(nothing, names)
+    assert share[0] == pytest.approx(np.exp(4) / (np.exp(4) + 2))
+    assert not chosen
+    assert chances(np.array([1.0, 0.0, -1.0]), names)[1]
+    against, _ = chances(np.array([6.0, 0.0, 0.0]), np.array([-50.0, 0.0, 0.0]))
+    assert against[0] < 0.97
+
+
+def test_what_pairs_show_is_counted_for_each_picture() -> None:
+    pairs: Any = [
+        ((0, 1), ({"coded": 1.0, "same_turn": 1.0, "other_size": 1.0}, {"same_turn": 1.0})),
+        ((2, 0), ({"coded": 0.4}, {"later": 1.0})),
+    ]
+    numbers = group_evidence(3, pairs)
+    assert numbers["makes_coded"].tolist() == [0.5, 0.0, 0.4]
+    assert numbers["made_coded"].tolist() == [0.2, 1.0, 0.0]
+    assert numbers["most_made_coded"].tolist() == [0.4, 1.0, 0.0]
+    assert numbers["makes_later"].tolist() == [0.5, 0.0, 0.0]
+    assert numbers["same_turn"].tolist() == [0.5, 1.0, 0.0]
+    assert "makes_other_size" in numbers
+    assert not any("makes_same" in name for name in numbers)
+    assert {name for name in numbers if is_of_names(name)} == {"makes_later", "made_later", "most_made_later"}
+
+
+@pytest.mark.parametrize(
+    ("counted", "sure"), [({"makes_depth": 9.0}, True), ({"made_depth": 9.0}, False), ({"makes_later": 9.0}, False)]
+)
+def test_what_is_counted_makes_the_likeliest_picture_sure_and_never_another_one(
+    counted: dict[str, float], sure: bool
+) -> None:
+    """Only times choose the first, by pairs; what is counted says the same, or that of another, or times again."""
+    files = {n: seen(f"/{n}.jpg", n * 10**6) for n in range(3)}
+    deeper: Any = ({"depth": 1.0}, {})
+    pairs: Any = {(0, 1): deeper, (0, 2): deeper, (1, 2): ({}, {})}
+    alone = standing({n: n for n in range(3)}, files, pairs, GIVEN)
+    both = standing({n: n for n in range(3)}, files, pairs, GIVEN, of_counts=counted)
+    assert (alone.best, alone.sure) == (0, False)
+    assert (both.best, both.sure) == (0, sure)
 
 
 def in_group(changed: int, count: int, back: dict[str, float] | None = None) -> Any:
