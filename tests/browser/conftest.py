@@ -151,11 +151,11 @@ def visit(browser: Browser, shared_page: SharedPage) -> Iterator[Callable[..., P
 
         def on_console(message: Any) -> None:
             if message.type in ("error", "warning"):
-                note(message.text)
+                note(message.text, message.location["url"])
 
-        def note(text: str) -> None:
+        def note(text: str, url: str = "") -> None:
             if text != BLOCKED and (not but or but not in text):
-                complaints.append(text)
+                complaints.append(f"{text} {url}".strip())
 
         page = None if options else shared_page.lend()
         if page is None:
