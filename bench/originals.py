@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import cv2
 
-from fitting.originality import LIMITS, Case, compared, make_case
 from index.imaging.originality.fitted import group_weights, second_weights, weights
 from index.imaging.originality.pair_evidence import made_from
 from index.imaging.originality.standing import PairFindings, Standing, standing
 from index.imaging.originality.tracing import trace_of
 from index.imaging.verification.edit_evidence import reversed_evidence
+from samples.cases import LIMITS, Case, compared, make_case
 from samples.copies import KINDS
 from samples.other_copies import OTHER_KINDS
 from samples.photographs import add_folder

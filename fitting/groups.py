@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fitting.originality import EDGES, WEIGHTS, Case, Pair, compared, make_case
+from fitting.originality import EDGES, WEIGHTS
 from index.imaging.originality.file_signs import NAMES_AND_TIMES
 from index.imaging.originality.fitted import group_weights, weights
 from index.imaging.originality.group_evidence import GROUP, group_evidence, is_of_names
 from index.imaging.originality.model import AGAINST, reliability
 from index.imaging.originality.standing import Standing, standing
+from samples.cases import Case, Pair, compared, make_case
 
 Numbers = NDArray[np.float64]
 

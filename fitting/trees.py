@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fitting.originality import WEIGHTS, Case, compared, make_case
+from fitting.originality import WEIGHTS
 from index.imaging.originality.fitted import weights
 from index.imaging.originality.inheritance import GroupWeights, precedence
 from index.imaging.originality.standing import Standing, standing
+from samples.cases import Case, compared, make_case
 
 # Kind of tree -> share of the copies made of one picture, whether that was edited, and of seven trees how many.
 KINDS: Final = {"original": (0.75, False, 4), "any": (0.0, False, 2), "edited": (0.75, True, 1)}
