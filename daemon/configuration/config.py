@@ -46,6 +46,8 @@ DEFAULT_MODEL = "default"
 
 FILE_NAME = "comparimg.toml"
 SYSTEM_FILE = Path("/etc/comparimg") / FILE_NAME
+# A file written by hand has some KB. What is larger is another file, or a device or a pipe that never ends.
+MOST_BYTES: Final = 1_000_000
 SECTIONS = tuple(dict.fromkeys(definition.key.partition(".")[0] for definition in SETTINGS))
 
 
@@ -275,14 +277,23 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def _parse(source: Path) -> dict[str, Any]:
+def text_of(source: Path) -> str:
+    """The text of a configuration file, with any line endings as newlines. Raises ConfigError."""
     try:
+        with source.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ConfigError(str(source), [Message("config.too_large", megabytes=MOST_BYTES // 1_000_000)])
         # Some editors write a byte order mark, which TOML does not allow.
-        return _table(source.read_text("utf-8-sig"), source)
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise ConfigError(str(source), [Message("config.unreadable", error=of_os_error(error))]) from error
     except UnicodeDecodeError as error:
         raise ConfigError(str(source), [Message("config.no_utf8", byte=error.start)]) from error
+
+
+def _parse(source: Path) -> dict[str, Any]:
+    return _table(text_of(source), source)
 
 
 def _table(text: str, source: Path) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, default_data_dir, no_toml
+from daemon.configuration.config import FILE_NAME, SYSTEM_FILE, default_data_dir, no_toml, text_of
 from daemon.files.protected_paths import Claim
 from index.errors import ConfigError
-from index.messages import Message, of_os_error
+from index.messages import Message
 
 INDEX: Final = "index.sqlite3"
 # The data folder of a system service.
@@ -66,12 +66,10 @@ def _sources(named: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(source: Path) -> dict[str, Any]:
     try:
-        text = source.read_text("utf-8-sig")
+        text = text_of(source)
         return tomllib.loads(text)
-    except OSError as error:
-        raise _unreadable(source, Message("config.unreadable", error=of_os_error(error))) from error
-    except UnicodeDecodeError as error:
-        raise _unreadable(source, Message("config.no_utf8", byte=error.start)) from error
+    except ConfigError as error:
+        raise _unreadable(source, error.problems[0]) from error
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(source, no_toml(error, text)) from error
 

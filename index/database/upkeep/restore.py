@@ -15,17 +15,19 @@ from index.database.upkeep.recovery import install, remove_index_files, restored
 from index.database.upkeep.unfinished import end_in_copy
 from index.database.upkeep.upgrade import MIGRATIONS, VERSIONS
 from index.errors import StoreError
+from index.messages import of_os_error
 
 
 def replace_index(index: Path, copy: Path) -> Path | None:
     """Replace an index by a backup. Returns the path at which the previous index is kept, None if there was none.
 
     May be interrupted at any point: the next start finds one of the two. Raises AlreadyRunning. Raises StoreError if
-    the backup is damaged, is no index, or is of a newer version, or if the disk fails; then nothing has changed.
+    there is no data folder, if the backup is damaged, is no index, or is of a newer version, or if the disk fails; then
+    nothing has changed.
     """
     partial = index.with_name(f"{index.stem}-partial{index.suffix}")
     try:
-        lock = DataLock(index)
+        lock = _locked(index)
         try:
             remove_index_files(partial)
             with closing(sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro", uri=True)) as source:
@@ -43,7 +45,15 @@ def replace_index(index: Path, copy: Path) -> Path | None:
             remove_index_files(partial)
             lock.close()
     except (OSError, sqlite3.Error) as error:
-        raise StoreError("index.copy_not_placed", path=copy, index=index, error=error) from error
+        problem = of_os_error(error) if isinstance(error, OSError) else error
+        raise StoreError("index.copy_not_placed", path=copy, index=index, error=problem) from error
+
+
+def _locked(index: Path) -> DataLock:
+    try:
+        return DataLock(index)
+    except OSError as error:
+        raise StoreError("index.no_data_folder", folder=index.parent, error=of_os_error(error)) from error
 
 
 def _require_index(copy: Path, source: sqlite3.Connection) -> None:

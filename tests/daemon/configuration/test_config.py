@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon import memory_budget
-from daemon.configuration.config import SECTIONS, Config, _build, describe, find, for_photos, load
+from daemon.configuration.config import MOST_BYTES, SECTIONS, Config, _build, describe, find, for_photos, load
 from index.errors import ConfigError, UsageError
 from index.settings import SETTINGS, display_value
 
@@ -248,6 +248,15 @@ def test_what_cannot_be_read_is_reported(folder: Path) -> None:
     (folder / "latin.toml").write_bytes(b"# caf\xe9\n")
     with pytest.raises(ConfigError, match="is not UTF-8"):
         load(folder / "latin.toml", {})
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "photo.toml"])
+def test_no_more_than_a_configuration_can_have_is_read(folder: Path, name: str) -> None:
+    (folder / "photo.toml").write_bytes(b"#" * (MOST_BYTES + 1))
+    with pytest.raises(ConfigError, match="is larger than 1 MB"):
+        load(folder / name, {})
+    (folder / "photo.toml").write_bytes(b"#" * MOST_BYTES)
+    assert load(folder / "photo.toml", {}).given == frozenset()
 
 
 def test_the_mark_some_editors_begin_a_text_with_is_passed_over(folder: Path) -> None:

@@ -92,6 +92,7 @@ def test_an_index_that_is_in_use_is_read(home: Path) -> None:
     [
         (b"[[watch]", "is not valid TOML"),
         (b"\xff\xfe", "is not UTF-8"),
+        (b"#" * 1_000_001, "is larger than 1 MB"),
         (b"[watch]\npath = '/a'", "accepted: [[watch]]"),
         (b"[[watch]]\npath = '/a'\nprotected = 'yes'", "or whether it is protected"),
         (b"[[watch]]\nprotected = true", "the folder is missing"),

@@ -121,6 +121,16 @@ def test_a_name_that_no_copy_has_is_reported_as_such(ask: Ctl) -> None:
     assert "There is no backup index-000099.sqlite3.\n  For the backups: comparimg-ctl index list" in answer.err
 
 
+def test_without_a_data_folder_it_says_so(ask: Ctl, data: Path, tmp_path: Path) -> None:
+    copy = (data / "backups" / "index-000001.sqlite3").rename(tmp_path / "copy.sqlite3")
+    data.rename(tmp_path / "elsewhere")
+    answer = ask("index", "restore", copy)
+    assert answer.code == 1
+    assert f"The data folder {data} cannot be used: " in answer.err
+    assert "Errno" not in answer.err
+    assert not data.exists()
+
+
 @pytest.mark.parametrize("step", range(4))
 def test_cut_off_anywhere_it_leaves_one_of_the_two(data: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Before each renaming, as a power loss would."""
