@@ -293,7 +293,8 @@ class Results:
         if path is not None and Path(path).exists():
             for line in Path(path).read_text().splitlines():
                 row = json.loads(line)
-                self._outcomes[row.pop("digest"), row.pop("way")] = Outcome(**row)
+                key = row.pop("digest"), row.pop("way")
+                self._outcomes[key] = Outcome(**row)
 
     def of(self, picture: Picture, way: str, make: Maker) -> Outcome:
         key = hashlib.sha256(picture.data).hexdigest(), way
