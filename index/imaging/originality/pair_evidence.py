@@ -24,7 +24,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/8"
+VERSION: Final = "findings/9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class TraceLimits:
     whole: float = threshold(0.985, "share of a picture", "As for a crop that is reported; edges differ by less.")
     min_wedges: int = threshold(2, "corners", "One empty corner may be a dark corner.")
     gain_reach: float = threshold(1.3, "ratio", "Clipping lowers the contrast that is measured by so much.")
+    converted_unrecorded: float = threshold(0.35, "share of a proof", "Pictures of the web are converted both ways.")
     same_gain: float = threshold(1.06, "ratio", "Where it is measured, it is right within this; others are of chance.")
 
 
@@ -91,6 +92,7 @@ def made_from(original: Member, copy: Member, evidence: Evidence) -> dict[str, f
             same_scale=abs(scale - 1) <= TRACE.same_scale,
         )
     found |= _of_facts(original.facts, copy.facts)
+    found["converted"] = _conversion(original, copy, scale)
     return {name: round(strength, 3) for name, strength in found.items() if strength > 0}
 
 
@@ -292,9 +294,23 @@ def _period(trace: Trace, factor: float) -> float:
     return max(periods[max(0, place - 1) : place + 2]) / 10
 
 
+def _conversion(original: Member, copy: Member, scale: float) -> float:
+    """Whether the copy has a format that files get from programs, 0 to 1. It proves something where the other was
+    recorded as it is; a JPEG without a record may have been made from the WebP or AVIF just as well. A conversion
+    enlarges nothing."""
+    if copy.facts.format not in CONVERTED or scale > 1 + TRACE.same_scale:
+        return 0.0
+    if original.facts.format in RECORDED:
+        return 1.0
+    if original.facts.format != "JPEG":
+        return 0.0
+    marks = None if original.trace is None else original.trace.marks
+    recorded = marks is not None and marks.record >= CAMERA and not _is_signed(marks)
+    return 1.0 if recorded else TRACE.converted_unrecorded
+
+
 def _of_facts(original: Facts, copy: Facts) -> dict[str, float]:
     found = {
-        "converted": float(original.format in {"JPEG", *RECORDED} and copy.format in CONVERTED),
         "from_raw": float(original.format in RECORDED and copy.format not in RECORDED),
         "lossless": float(original.format == "JPEG" and copy.format in LOSSLESS),
         "palette": float(copy.mode in {"P", "PA"} and original.mode not in {"P", "PA"}),

@@ -182,3 +182,28 @@ def test_what_a_program_leaves_in_a_jpeg_is_named(camera: bytes) -> None:
     assert jpeg_structure(b"GIF89a") == JpegStructure()
     progressive = jpeg_structure(jpeg(opened(camera), quality=80, progressive=True, subsampling=0))
     assert (progressive.progressive, progressive.subsampled) == (True, False)
+
+
+def encoded(image: Image.Image, kind: str, quality: int) -> bytes:
+    target = io.BytesIO()
+    image.save(target, kind, quality=quality)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_a_reduced_jpeg_is_not_the_original_of_a_picture_of_the_web(kind: str) -> None:
+    web = encoded(photograph(3, 900, 675).resize((600, 450), Image.Resampling.BICUBIC), kind, 85)
+    small = jpeg(opened(web).resize((410, 308)), quality=90)
+    found = made_from(member(small), member(web), {"scale": 600 / 410})
+    assert "converted" not in found
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_a_conversion_proves_little_where_no_camera_recorded_the_jpeg(kind: str) -> None:
+    picture = photograph(3, 500, 380)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Canon", "Canon EOS 80D"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:07:14 11:22:33"
+    web = member(encoded(picture, kind, 80))
+    assert made_from(member(jpeg(picture, quality=90)), web, {})["converted"] < 0.5
+    assert made_from(member(jpeg(picture, quality=90, exif=exif)), web, {})["converted"] == 1
