@@ -47,7 +47,7 @@ def failure_of(error: PictureError) -> Message:
         case "out_of_memory":
             return Message("model.out_of_memory")
         case "crashed":
-            return Message("model.crashed", problem=error.message)
+            return Message("model.crashed", problem=error.message.params.get("cause", error.message))
     return error.message
 
 

@@ -150,7 +150,11 @@ def gate_table() -> str:
     add("clipped", kept, f"less than {CLIPPING.min_share}")
     agreement = f"{gates.EXPOSURE.still_weak} or {gates.EXPOSURE.still_strong}, by the strength of the noise"
     add("exposure", gates.EXPOSURE, agreement, "after Lukas and others 2006")
-    add("bends", BENDS, f"at most {BENDS.max_px}, apart from a clear stretch, where the noise is not compared")
+    add(
+        "bends", BENDS,
+        f"at most {BENDS.max_px}, apart from a clear stretch, where the noise is not compared; where a hash proposes"
+        f" the pair, only if fine detail correlates below {gates.REGISTRATION.min_coherence}",
+    )  # fmt: skip
     add("faint", FAINT, f"at least {FAINT.min_agreement} where no hash proposes the pair")
     add("inside", "Whether what is inside the borders of both is the same, all but the finest detail.", "1")
     several = "Frames or pages: only the first is aligned with the other's; those equal in all were found before."

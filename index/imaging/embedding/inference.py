@@ -30,6 +30,8 @@ PROVIDERS: Final = {
 # Processor flags without which onnxruntime adds products of 8 bits in 16.
 SUM_EXACTLY: Final = frozenset(("avx_vnni", "avx512_vnni"))
 QUIET: Final = 4
+# What onnxruntime says if memory cannot be allocated.
+NO_MEMORY: Final = ("Failed to allocate memory", "bad_alloc")
 MESSAGE_LENGTH: Final = 200
 
 
@@ -50,7 +52,7 @@ class Model:
         except MemoryError:
             raise
         except Exception as error:  # onnxruntime's errors have no common class
-            raise PictureError(MODEL, "model.not_run", problem=_shortened(error)) from error
+            raise _failure("model.not_run", error) from error
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiu":
             raise PictureError(MODEL, "model.no_output")
         return output
@@ -104,12 +106,19 @@ def _session(data: bytes, providers: Sequence[str]) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # onnxruntime's errors have no common class
-        raise PictureError(MODEL, "model.not_loaded", problem=_shortened(error)) from error
+        raise _failure("model.not_loaded", error) from error
 
 
 def _fallback(chosen: Sequence[str]) -> list[str]:
     """The processor runs what another provider cannot run."""
     return [] if PROVIDERS["cpu"] in chosen else [PROVIDERS["cpu"]]
+
+
+def _failure(code: str, error: Exception) -> PictureError:
+    """What an exception of onnxruntime means. It has no class of its own for memory that cannot be allocated."""
+    if any(words in str(error) for words in NO_MEMORY):
+        return PictureError(MODEL, "model.out_of_memory")
+    return PictureError(MODEL, code, problem=_shortened(error))
 
 
 def _shortened(error: Exception) -> str:

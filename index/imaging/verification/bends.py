@@ -23,7 +23,10 @@ class Bends:
     picture."""
 
     max_px: float = threshold(
-        FITTED["max_px"], "pixels", "Where the noise is not compared. Fitted on parts, frames and copies of all kinds."
+        FITTED["max_px"],
+        "pixels",
+        "Where the noise is not compared and, if a hash proposes the pair, fine detail correlates by less than"
+        " min_coherence of Registration. Fitted on parts, frames and copies of all kinds.",
     )
     clear_stretch: float = threshold(
         1.03, "ratio of the sides", "Who stretches a picture does so by more; two views of one thing differ by less."
