@@ -13,39 +13,44 @@ with --write, the weights are replaced in weights.json, with these figures.
 """
 
 import argparse
-import json
-import os
-import pickle
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fitting.originality import EDGES, WEIGHTS
+from fitting.made_groups import (
+    EDGES,
+    Growth,
+    Task,
+    grown,
+    is_usable,
+    kept_in,
+    one_round,
+    outcomes,
+    photographs_of,
+    ranked,
+    ship,
+)
 from index.imaging.originality.file_signs import NAMES_AND_TIMES
-from index.imaging.originality.fitted import group_weights, weights
+from index.imaging.originality.fitted import group_weights
 from index.imaging.originality.group_evidence import GROUP, group_evidence, is_of_names
 from index.imaging.originality.model import AGAINST, reliability
-from index.imaging.originality.standing import Standing, standing
-from samples.cases import Case, Pair, compared, make_case
+from index.imaging.originality.standing import Standing
+from samples.cases import Case, Pair
 
 Numbers = NDArray[np.float64]
 
-# Kind of group -> share of the copies made of one picture, whether that was edited, and of twelve groups how many.
 KINDS: Final = {
-    "small": (0.75, False, 5),
-    "original": (0.75, False, 4),
-    "any": (0.0, False, 2),
-    "edited": (0.75, True, 1),
+    "small": Growth(0.75, edited=False, often=5),
+    "original": Growth(0.75, edited=False, often=4),
+    "any": Growth(0.0, edited=False, often=2),
+    "edited": Growth(0.75, edited=True, often=1),
 }
-OF_TWELVE: Final = tuple(kind for kind, (_, _, count) in KINDS.items() for _ in range(count))
+ROUND: Final = one_round(KINDS)
 RECORDS: Final = frozenset(
     "no_record less_record maker_note signed thumbnail other_size recorded_size modified upright program".split()
 )
@@ -70,22 +75,10 @@ class Sample:
     importance: float
 
 
-def ranked(case: Case, given: Mapping[str, float]) -> Standing:
-    findings = {pair: (found.forward, found.backward) for pair, found in case.pairs.items()}
-    members = sorted({0, *(place for pair in findings for place in pair)})
-    files = {member: [case.seen[member]] for member in members}
-    return standing({member: member for member in members}, files, findings, weights(), group_weights(), given)
-
-
 def without(case: Case, what: str, values: Collection[str]) -> Case:
     """The case without the copies of these families, or by these encoders."""
     gone = {place for place, value in enumerate(getattr(case, what)) if place and value in values}
     return replace(case, pairs={pair: found for pair, found in case.pairs.items() if not gone & set(pair)})
-
-
-def is_usable(case: Case) -> bool:
-    """Of two pictures, no third one says anything; and the original has to be one of the group."""
-    return len(case.pairs) > 1 and any(first == 0 for first, _ in case.pairs)
 
 
 def numbers_of(case: Case, names: Sequence[str], neutral: Collection[str]) -> Numbers:
@@ -160,46 +153,21 @@ def held_out(
             known = [without(case, what, out) for _, case in cases[half::2]]
             given = fit(list(samples(filter(is_usable, known), names)), names, penalty)
             judged = [(kind, case) for kind, case in cases[1 - half :: 2] if out & set(getattr(case, what)[1:])]
-            found += [(kind, case, ranked(case, given)) for kind, case in judged]
+            found += [(kind, case, ranked(case, group_weights(), given)) for kind, case in judged]
     return found
-
-
-def outcomes(found: Sequence[Standing]) -> dict[str, float]:
-    return {
-        "groups": len(found),
-        "first_right": round(float(np.mean([one.best == 0 for one in found])), 3),
-        "sure_and_right": round(float(np.mean([one.sure and one.best == 0 for one in found])), 3),
-        "sure_and_wrong": round(float(np.mean([one.sure and one.best != 0 for one in found])), 3),
-    }
-
-
-def _one(task: tuple[str, int, int, str]) -> tuple[str, Case] | None:
-    cv2.setNumThreads(1)
-    photo, seed, count, kind = task
-    share, edited, _ = KINDS[kind]
-    case = compared(make_case(photo, seed, count, share, edited=edited))
-    if case is None:
-        return None
-    case.look()
-    return kind, case
 
 
 def build(folder: str, count: int, seed: int) -> list[tuple[str, Case]]:
     rng = random.Random(seed)
-    photos = sorted(str(p) for p in Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    rng.shuffle(photos)
-    kinds = [OF_TWELVE[n % len(OF_TWELVE)] for n in range(count)]
-    tasks = [
-        (
-            photos[n % len(photos)],
-            seed * 100_000 + n,
-            rng.randint(2, 5) if kind == "small" else rng.randint(4, 29),
-            kind,
-        )
-        for n, kind in enumerate(kinds)
-    ]
-    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
-        return [found for found in pool.map(_one, tasks) if found is not None]
+    photos = photographs_of(folder, rng)
+    kinds = [ROUND[n % len(ROUND)] for n in range(count)]
+    copies = [rng.randint(2, 5) if kind == "small" else rng.randint(4, 29) for kind in kinds]
+    return grown(
+        [
+            Task(photos[n % len(photos)], seed * 100_000 + n, copies[n], kind, KINDS[kind])
+            for n, kind in enumerate(kinds)
+        ]
+    )
 
 
 def main() -> None:
@@ -211,27 +179,20 @@ def main() -> None:
     parser.add_argument("--cache", default="")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
-    cache = Path(wanted.cache) if wanted.cache else None
-    if cache and cache.exists():
-        cases = pickle.loads(cache.read_bytes())
-    else:
-        cases = build(wanted.folder, wanted.trees, wanted.seed)
-        if cache:
-            cache.write_bytes(pickle.dumps(cases))
-    cases = [(kind, case) for kind, case in cases if is_usable(case)]
+    made = kept_in(wanted.cache, lambda: build(wanted.folder, wanted.trees, wanted.seed))
+    cases = [(kind, case) for kind, case in made if is_usable(case)]
     names = sorted({name for _, case in cases for name in _numbers_found(case)})
     given = fit(list(samples((case for _, case in cases), names)), names, wanted.penalty)
     for name, weight in sorted(given.items(), key=lambda entry: -abs(entry[1])):
         print(f"{name:32s} {weight:7.3f}")
     judged = held_out(cases, names, wanted.penalty)
-    figures = {kind: outcomes([one for own, _, one in judged if own == kind]) for kind in KINDS}
+    of_kind = {kind: [one for own, _, one in judged if own == kind] for kind in KINDS}
+    figures = {kind: {"groups": len(found), **outcomes(found)} for kind, found in of_kind.items()}
     table = reliability([one.shares[one.best] for *_, one in judged], [one.best == 0 for *_, one in judged], EDGES)
     for line in (*figures.items(), *table):
         print(line)
     if wanted.write:
-        fields = json.loads(WEIGHTS.read_text("utf-8"))
-        fields |= {"second": given, "groups": len(cases), "second_held_out": figures, "reliability_of_groups": table}
-        WEIGHTS.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+        ship({"second": given, "groups": len(cases), "second_held_out": figures, "reliability_of_groups": table})
 
 
 def _numbers_found(case: Case) -> Collection[str]:

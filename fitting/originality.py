@@ -8,26 +8,21 @@ weights with whole families of edits and each encoder held out. Prints the relia
 """
 
 import argparse
-import json
 import os
-import pickle
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import cv2
 import numpy as np
 from scipy.optimize import minimize
 
+from fitting.made_groups import EDGES, kept_in, photographs_of, ship, shipped_fields
 from index.imaging.originality.model import AGAINST, CERTAIN, PROOFS, posterior, reliability
 from index.imaging.originality.standing import complete
 from samples.cases import Case, Pair, compared, make_case
-
-WEIGHTS: Final = Path(__file__).parents[1] / "index/imaging/originality/weights.json"
-EDGES: Final = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 
 
 def _one(task: tuple[str, int, int]) -> Case | None:
@@ -37,8 +32,7 @@ def _one(task: tuple[str, int, int]) -> Case | None:
 
 def build(folder: str, cases: int, seed: int, workers: int) -> list[Case]:
     rng = random.Random(seed)
-    photos = sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    rng.shuffle(photos)
+    photos = photographs_of(folder, rng)
     tasks = [(photos[n % len(photos)], seed * 100_000 + n, rng.choice((1, 1, 1, 1, 2, 3, 4, 4))) for n in range(cases)]
     with ProcessPoolExecutor(workers) as pool:
         return [case for case in pool.map(_one, tasks, chunksize=4) if case is not None]
@@ -136,17 +130,16 @@ def summary(results: Iterable[tuple[int, float, Case]]) -> dict[str, float]:
 def refit(cases: Sequence[Case], only: Sequence[str], penalty: float, write: bool) -> None:
     """Fit the weights of new findings in addition to the shipped ones, and print them; the reliability stays that of
     the whole fit."""
-    fields = json.loads(WEIGHTS.read_text("utf-8"))
-    shipped = fields["weights"]
+    shipped = shipped_fields()["weights"]
     names = sorted({*shipped, *only})
     proof = np.array([float(name in PROOFS) for name in names])
     rows, _, importance = table(cases, names)
     kept = np.array([np.nan if name in only else shipped[name] for name in names])
     given = fit(rows, proof, penalty, importance, kept)
-    fields["weights"] = {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)}
-    print({name: fields["weights"][name] for name in only})
+    fitted = {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)}
+    print({name: fitted[name] for name in only})
     if write:
-        WEIGHTS.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+        ship({"weights": fitted})
 
 
 def main() -> None:
@@ -159,13 +152,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="fit only these, and keep the weights of all others")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
-    cache = Path(wanted.cache) if wanted.cache else None
-    if cache and cache.exists():
-        cases = pickle.loads(cache.read_bytes())
-    else:
-        cases = build(wanted.folder, wanted.cases, wanted.seed, os.cpu_count() or 1)
-        if cache:
-            cache.write_bytes(pickle.dumps(cases))
+    cases = kept_in(wanted.cache, lambda: build(wanted.folder, wanted.cases, wanted.seed, os.cpu_count() or 1))
     for case in cases:
         case.look()
     if wanted.only:
@@ -197,15 +184,16 @@ def main() -> None:
     for line in of_reliability:
         print(line)
     if wanted.write:
-        shipped = json.loads(WEIGHTS.read_text("utf-8"))
-        fields = shipped | {
-            "about": "Written by python -m fitting.originality. Log-odds for the full strength of each proof and sign.",
-            "cases": len(cases),
-            "held_out": summary(unseen),
-            "reliability": of_reliability,
-            "weights": {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)},
-        }
-        WEIGHTS.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+        ship(
+            {
+                "about": "Written by python -m fitting.originality. Log-odds for the full strength of each proof and"
+                " sign.",
+                "cases": len(cases),
+                "held_out": summary(unseen),
+                "reliability": of_reliability,
+                "weights": {name: round(float(weight), 3) for name, weight in zip(names, given, strict=True)},
+            }
+        )
 
 
 if __name__ == "__main__":

@@ -9,30 +9,36 @@ shipped. With --write, they are replaced in weights.json, with what they decide 
 """
 
 import argparse
-import json
-import os
-import pickle
 import random
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fitting.originality import WEIGHTS
-from index.imaging.originality.fitted import weights
+from fitting.made_groups import (
+    Growth,
+    Task,
+    grown,
+    is_usable,
+    kept_in,
+    one_round,
+    outcomes,
+    photographs_of,
+    ranked,
+    ship,
+)
 from index.imaging.originality.inheritance import GroupWeights, precedence
-from index.imaging.originality.standing import Standing, standing
-from samples.cases import Case, compared, make_case
+from samples.cases import Case
 
-# Kind of tree -> share of the copies made of one picture, whether that was edited, and of seven trees how many.
-KINDS: Final = {"original": (0.75, False, 4), "any": (0.0, False, 2), "edited": (0.75, True, 1)}
-OF_SEVEN: Final = tuple(kind for kind, (_, _, count) in KINDS.items() for _ in range(count))
+KINDS: Final = {
+    "original": Growth(0.75, edited=False, often=4),
+    "any": Growth(0.0, edited=False, often=2),
+    "edited": Growth(0.75, edited=True, often=1),
+}
+ROUND: Final = one_round(KINDS)
 MOST: Final = (4.0, 3.0)
 
 
@@ -43,13 +49,6 @@ class Parts(NamedTuple):
     by_pairs: NDArray[np.float64]
     by_copies: NDArray[np.float64]
     by_traits: NDArray[np.float64]
-
-
-def ranked(case: Case, given: GroupWeights) -> Standing:
-    findings = {pair: (found.forward, found.backward) for pair, found in case.pairs.items()}
-    members = sorted({0, *(place for pair in findings for place in pair)})
-    files = {member: [case.seen[member]] for member in members}
-    return standing({member: member for member in members}, files, findings, weights(), given)
 
 
 def parts(case: Case) -> Parts:
@@ -72,37 +71,16 @@ def fit(trees: Sequence[Parts]) -> GroupWeights:
     return GroupWeights(*(round(float(weight), 2) for weight in best.x))
 
 
-def outcomes(cases: Iterable[Case], given: GroupWeights) -> dict[str, float]:
-    found = [ranked(case, given) for case in cases]
-    return {
-        "trees": len(found),
-        "first_right": round(float(np.mean([one.best == 0 for one in found])), 3),
-        "sure_and_right": round(float(np.mean([one.sure and one.best == 0 for one in found])), 3),
-        "sure_and_wrong": round(float(np.mean([one.sure and one.best != 0 for one in found])), 3),
-    }
-
-
-def _one(task: tuple[str, int, int, str]) -> tuple[str, Case] | None:
-    cv2.setNumThreads(1)
-    photo, seed, count, kind = task
-    share, edited, _ = KINDS[kind]
-    case = compared(make_case(photo, seed, count, share, edited=edited))
-    if case is None:
-        return None
-    case.look()
-    return kind, case
-
-
 def build(folder: str, count: int, seed: int) -> list[tuple[str, Case]]:
     rng = random.Random(seed)
-    photos = sorted(str(p) for p in Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    rng.shuffle(photos)
-    tasks = [
-        (photos[n % len(photos)], seed * 100_000 + n, rng.randint(4, 29), OF_SEVEN[n % len(OF_SEVEN)])
-        for n in range(count)
-    ]
-    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
-        return [found for found in pool.map(_one, tasks) if found is not None]
+    photos = photographs_of(folder, rng)
+    kinds = [ROUND[n % len(ROUND)] for n in range(count)]
+    return grown(
+        [
+            Task(photos[n % len(photos)], seed * 100_000 + n, rng.randint(4, 29), kind, KINDS[kind])
+            for n, kind in enumerate(kinds)
+        ]
+    )
 
 
 def main() -> None:
@@ -113,28 +91,23 @@ def main() -> None:
     parser.add_argument("--cache", default="")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
-    cache = Path(wanted.cache) if wanted.cache else None
-    if cache and cache.exists():
-        cases = pickle.loads(cache.read_bytes())
-    else:
-        cases = build(wanted.folder, wanted.trees, wanted.seed)
-        if cache:
-            cache.write_bytes(pickle.dumps(cases))
-    # Of two pictures, no third one says anything; and the original has to be one of the group.
-    cases = [(kind, case) for kind, case in cases if len(case.pairs) > 1 and any(first == 0 for first, _ in case.pairs)]
+    made = kept_in(wanted.cache, lambda: build(wanted.folder, wanted.trees, wanted.seed))
+    cases = [(kind, case) for kind, case in made if is_usable(case)]
     of_kind = {kind: [case for one, case in cases if one == kind] for kind in KINDS}
     of_tree = {kind: [parts(case) for case in of_one] for kind, of_one in of_kind.items()}
     for kind, alone in of_tree.items():
         print(f"{kind}: {len(alone)} trees, {fit(alone)}")
     given = fit([tree for alone in of_tree.values() for tree in alone])
-    figures = {kind: outcomes(of_one, given) for kind, of_one in of_kind.items() if of_one}
+    figures = {
+        kind: {"trees": len(of_one), **outcomes([ranked(case, given) for case in of_one])}
+        for kind, of_one in of_kind.items()
+        if of_one
+    }
     print(f"together: {given}")
     for kind, found in figures.items():
         print(kind, found)
     if wanted.write:
-        fields = json.loads(WEIGHTS.read_text("utf-8"))
-        fields["of_group"], fields["trees"] = asdict(given), figures
-        WEIGHTS.write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+        ship({"of_group": asdict(given), "trees": figures})
 
 
 if __name__ == "__main__":
