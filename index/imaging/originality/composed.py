@@ -4,6 +4,8 @@ All members of a group are verified against its reference. The differences betwe
 pixels are read again.
 """
 
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,12 +23,14 @@ SEEN_ONLY: Final = frozenset(("stretch", "noise", "changed"))
 # What shows that one picture has more of the scene, or around it, than the other.
 EXTENT: Final = frozenset(("crop", "frame"))
 WHOLE: Final[Box] = (0.0, 0.0, 1.0, 1.0)
+# Boxes are of blocks, and vary by one of them between copies of a picture; two stamps are seldom in one place.
+SAME_PLACE: Final = 0.6
 
 
 def composed(to_first: Evidence, to_second: Evidence, facts_first: Facts, facts_second: Facts) -> dict[str, Any]:
     """What leads from a first picture to a second, from what leads to each of them from a third one: `turn`, `scale`,
-    `crop`, `frame`, `tilt`, `tone`, `sharpness` and what the files say, with the keys of `edit_evidence`; and `apart`,
-    where neither shows all that the other one does."""
+    `crop`, `frame`, `tilt`, `tone`, `sharpness`, `changed` and what the files say, with the keys of `edit_evidence`;
+    `apart`, where neither shows all that the other one does; and `perhaps_changed`, where that does not follow."""
     one, other = Turn(to_first.get("turn", Turn.NONE)), Turn(to_second.get("turn", Turn.NONE))
     evidence = of_files(facts_first, facts_second)
     turn = _after(one.inverse, other)
@@ -42,7 +46,7 @@ def composed(to_first: Evidence, to_second: Evidence, facts_first: Facts, facts_
         evidence["tilt"] = tilt
     if tone := _tone(to_first.get("tone", {}), to_second.get("tone", {})):
         evidence["tone"] = tone
-    evidence |= _extent(to_first, to_second, one)
+    evidence |= _extent(to_first, to_second, one) | _changes(to_first, to_second)
     if not evidence.keys() & (MOVED | {"apart"}):
         sharpness = float(to_second.get("sharpness", 1.0)) / max(0.01, float(to_first.get("sharpness", 1.0)))
         if not REPORTED.min_sharpness_gain <= sharpness <= 1 / REPORTED.min_sharpness_gain:
@@ -95,6 +99,27 @@ def _extent(to_first: Evidence, to_second: Evidence, turn_of_first: Turn) -> dic
             in_larger = turned_box((left, top, right, bottom), turn)
             return {"crop": {"of": of, "box": [round(side, 3) for side in in_larger]}}
     return {"apart": True}
+
+
+def _changes(to_first: Evidence, to_second: Evidence) -> dict[str, Any]:
+    """Whether something was put over one of the two. If both differ from the third one in the same place, it is the
+    third one that was changed, or both were alike."""
+    shares = [float(one.get("changed", 0.0)) for one in (to_first, to_second)]
+    if not all(shares):
+        return {"changed": sum(shares)} if any(shares) else {}
+    places = [one.get("where", {}).get("first") for one in (to_first, to_second)]
+    common = _common(*places) if all(places) else 0.5
+    if common >= SAME_PLACE:
+        return {}
+    return {"changed": sum(shares)} if common == 0 else {"perhaps_changed": True}
+
+
+def _common(box: Sequence[float], other: Sequence[float]) -> float:
+    """The share of what two boxes cover together that both cover."""
+    sides = [min(box[n + 2], other[n + 2]) - max(box[n], other[n]) for n in range(2)]
+    both = math.prod(max(0.0, side) for side in sides)
+    areas = [(right - left) * (bottom - top) for left, top, right, bottom in (box, other)]
+    return both / max(1e-9, sum(areas) - both)
 
 
 def _shown(evidence: Evidence) -> Box:

@@ -1,9 +1,9 @@
 """PURE: what pictures of a group have in common -> how many more ways one picture had to come first than another.
 
 No pair of pictures says this; it takes several. A copy has the turn, the tones, the colours and the fine detail of what
-it was made from, unless they were changed. Where many pictures agree and one differs, that one was changed: had the
-others been made from it, they would all have been changed back alike. And what many pictures show the table of, many
-were made from.
+it was made from, and shows the same in each place, unless these were changed. Where many pictures agree and one
+differs, that one was changed: had the others been made from it, they would all have been changed back alike. And what
+many pictures show the table of, many were made from.
 
 If copies are made of any picture that is there, each as likely, the number of pictures below a change of which exactly
 k come is proportional to 1 / k(k + 1), and a picture with n copies of its own had n + 1 ways to come first (as in a
@@ -27,7 +27,7 @@ Findings = Mapping[str, float]
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-TRAITS: Final = ("turn", "tones", "colours", "detail", "noise")
+TRAITS: Final = ("turn", "place", "tones", "colours", "detail", "noise")
 OF_TRAITS: Final = frozenset(way + name for way in ("same_", "other_") for name in TRAITS)
 # Up to the frequencies that compression leaves alone, and from those that are not the picture's shapes.
 OF_DETAIL: Final = slice(8, 20)
@@ -68,10 +68,13 @@ INHERITED: Final = InheritanceLimits()
 def shared_traits(
     first: Trace, second: Trace, facts: tuple[Facts, Facts], evidence: Mapping[str, Any], *, same_scale: bool
 ) -> dict[str, float]:
-    """Which of TRAITS two pictures share ("same_tones") and which not ("other_tones"), each with a strength of 1. Both
-    have to show the same extent. `evidence` leads from either to the other."""
+    """Which of TRAITS two pictures share ("same_tones") and which not ("other_tones"), each with a strength of 1. All
+    but the turn and what is put in some place only where both show the same extent. `evidence` leads from either to
+    the other."""
     apart = {"turn": float(Turn(evidence.get("turn", Turn.NONE)) is not Turn.NONE)}
-    limits = {"turn": (0.0, 1.0)}
+    limits = {"turn": (0.0, 1.0), "place": (0.0, 1.0)}
+    if "perhaps_changed" not in evidence:
+        apart["place"] = float("changed" in evidence)
     if not evidence.keys() & {"crop", "frame", "apart", "tilt"} and first.pixels.tones and second.pixels.tones:
         apart["tones"] = _furthest(first.pixels.tones, second.pixels.tones)
         limits["tones"] = INHERITED.same_tones, INHERITED.other_tones

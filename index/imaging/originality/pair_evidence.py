@@ -24,7 +24,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with the findings of every pair; those of another version are made again.
-VERSION: Final = "findings/9"
+VERSION: Final = "findings/10"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ picture (`inheritance`). Where that leaves doubt, all pairs are counted together
 it makes the likeliest picture sure, and never another one.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Final
 
 import numpy as np
@@ -80,20 +82,7 @@ def standing(
     for content_id, picture in picture_of.items():
         seen[picture] += files.get(content_id, ())
     shown = {picture: _shown(of_picture) for picture, of_picture in seen.items()}
-    speaks: dict[Pair, dict[str, float]] = {}
-    shows: dict[Pair, PairFindings] = {}
-    for (first, second), both in findings.items():
-        pair = picture_of[first], picture_of[second]
-        if pair[0] == pair[1]:
-            continue
-        pair, (forward, back) = (pair, both) if pair[0] < pair[1] else (pair[::-1], both[::-1])
-        one, other = shown[pair[0]], shown[pair[1]]
-        signs = (file_signs(one, other), file_signs(other, one)) if one and other else ({}, {})
-        all_found = {**forward, **signs[0]}, {**back, **signs[1]}
-        found = contributions(*all_found, given)
-        # Of several contents with the same pixels, the one that says most.
-        if pair not in speaks or abs(log_odds(found)) > abs(log_odds(speaks[pair])):
-            speaks[pair], shows[pair] = found, all_found
+    speaks, shows = _of_pictures(picture_of, findings, shown, given)
     speaks |= {(b, a): {name: -value for name, value in found.items()} for (a, b), found in speaks.items()}
     disproved = frozenset(
         b for (_, b), found in speaks.items() if log_odds(found) > 0 and _proofs(found) >= CERTAIN.proof_against
@@ -126,6 +115,44 @@ def standing(
         if chosen and of_all[best] >= GROUP.min_counted and share[best] >= GROUP.min_by_pairs:
             share, sure = of_all.tolist(), True
     return Standing(dict(zip(pictures, share, strict=True)), sure, disproved, speaks)
+
+
+def _of_pictures(
+    picture_of: Mapping[int, int],
+    findings: Mapping[Pair, PairFindings],
+    shown: Mapping[int, FileSeen | None],
+    given: Mapping[str, float],
+) -> tuple[dict[Pair, dict[str, float]], dict[Pair, PairFindings]]:
+    """What speaks for each pair of pictures, the lower number first, and what the pair shows.
+
+    Of the contents with the same pixels, all but one were made from another one of them, by converting it or without
+    its record. That one counts: the content that looks least like a copy of the other pictures.
+    """
+    of_contents: dict[Pair, tuple[dict[str, float], PairFindings]] = {}
+    odds_of: defaultdict[int, list[float]] = defaultdict(list)
+    for (first, second), (forward, back) in findings.items():
+        one, other = shown[picture_of[first]], shown[picture_of[second]]
+        if picture_of[first] == picture_of[second]:
+            continue
+        signs = (file_signs(one, other), file_signs(other, one)) if one and other else ({}, {})
+        shows: PairFindings = ({**forward, **signs[0]}, {**back, **signs[1]})
+        found = contributions(*shows, given)
+        odds = log_odds(found)
+        odds_of[first].append(odds)
+        odds_of[second].append(-odds)
+        of_contents[first, second] = found, shows
+    lead = {content_id: fmean(odds) for content_id, odds in odds_of.items()}
+    in_order = sorted(of_contents, key=lambda pair: (lead[pair[0]] + lead[pair[1]], -pair[0], -pair[1]))
+    speaks: dict[Pair, dict[str, float]] = {}
+    shows_of: dict[Pair, PairFindings] = {}
+    # The last one counts.
+    for first, second in in_order:
+        found, shows = of_contents[first, second]
+        pair = picture_of[first], picture_of[second]
+        if pair[0] > pair[1]:
+            pair, found, shows = pair[::-1], {name: -value for name, value in found.items()}, shows[::-1]
+        speaks[pair], shows_of[pair] = found, shows
+    return speaks, shows_of
 
 
 def _counted(pictures: Sequence[int], shows: Mapping[Pair, PairFindings]) -> dict[str, NDArray[np.float64]]:

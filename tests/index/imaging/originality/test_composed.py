@@ -108,3 +108,26 @@ def test_sharpness_is_relative_where_both_were_measured() -> None:
     # Where one was resized or cut out, it was interpolated.
     assert led({"sharpness": 2.0}, {"scale": 0.5}) == {"scale": 0.5}
     assert "sharpness" not in led({"sharpness": 2.0}, crop("first", 0.1, 0.1, 0.9, 0.9))
+
+
+def changed(*box: float) -> dict[str, Any]:
+    return {"changed": 0.02, "where": {"first": list(box), "second": list(box)}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "between"),
+    [
+        ({}, changed(0.8, 0.1, 0.9, 0.2), {"changed": 0.02}),
+        # The third picture is the one with the stamp, or both have the same.
+        (changed(0.8, 0.1, 0.9, 0.2), changed(0.8, 0.1, 0.9, 0.21), {}),
+        (changed(0.8, 0.1, 0.9, 0.2), changed(0.1, 0.8, 0.3, 0.9), {"changed": 0.04}),
+        (changed(0.8, 0.1, 0.9, 0.2), changed(0.85, 0.15, 1.0, 0.3), {"perhaps_changed": True}),
+        # Small places are not reported with a box.
+        ({"changed": 0.001}, changed(0.8, 0.1, 0.9, 0.2), {"perhaps_changed": True}),
+    ],
+)
+def test_what_was_put_over_one_of_two_pictures_follows_from_where_each_differs_from_the_third(
+    first: dict[str, Any], second: dict[str, Any], between: dict[str, Any]
+) -> None:
+    assert led(first, second) == between
+    assert led(second, first) == between

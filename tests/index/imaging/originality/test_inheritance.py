@@ -62,11 +62,13 @@ def test_an_edit_changes_a_trait(
     assert "other_" + trait in traits(jpeg(picture, 92), jpeg(edit(picture), 92), evidence)
 
 
-def test_of_a_part_only_the_turn_is_compared() -> None:
+def test_of_a_part_only_the_turn_and_what_is_in_a_place_are_compared() -> None:
     picture = photograph(3, 500, 380)
     part = picture.crop((0, 0, 400, 380))
     crop = {"crop": {"of": "first", "box": [0, 0, 0.8, 1]}}
-    assert traits(jpeg(picture, 92), jpeg(part, 92), crop) == {"same_turn"}
+    assert traits(jpeg(picture, 92), jpeg(part, 92), crop) == {"same_turn", "same_place"}
+    assert traits(jpeg(picture, 92), jpeg(part, 92), crop | {"changed": 0.02}) == {"same_turn", "other_place"}
+    assert traits(jpeg(picture, 92), jpeg(part, 92), crop | {"perhaps_changed": True}) == {"same_turn"}
 
 
 def test_noise_is_not_compared_where_compression_smoothes_as_well() -> None:

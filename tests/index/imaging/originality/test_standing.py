@@ -181,6 +181,18 @@ def test_contents_with_the_same_pixels_are_one_picture_that_never_is_uncertain()
     assert (mixed.best, mixed.sure, set(mixed.shares)) == (0, True, {0, 1})
 
 
+@pytest.mark.parametrize("picture", [0, 1])
+def test_a_conversion_with_the_same_pixels_does_not_speak_against_the_file_it_was_made_from(picture: int) -> None:
+    """Content 20 is a JPEG, and 30 a BMP or a JPEG without a record that was made from it."""
+    picture_of = {10: 1 - picture, 20: picture, 30: picture}
+    pairs: Any = {(10, 20): ({}, {"grey": 0.9}), (10, 30): ({"part": 1.0}, {})}
+    found = standing(picture_of, {}, pairs, GIVEN)
+    assert (found.best, found.sure) == (picture, True)
+    assert found.speaks[picture, 1 - picture] == {"grey": 3.6}
+    backwards: Any = {(b, a): both[::-1] for (a, b), both in pairs.items()}
+    assert standing(picture_of, {}, backwards, GIVEN).speaks == found.speaks
+
+
 def test_a_pair_that_was_not_compared_follows_from_what_both_were_compared_with() -> None:
     """A chain of copies: the second was made from the first, the third from the second."""
     chain = standing({1: 0, 2: 1, 3: 2}, {}, {(1, 2): ({"part": 1.0}, {}), (2, 3): ({"part": 1.0}, {})}, GIVEN)
