@@ -21,7 +21,7 @@ from index.database.records.deferred_pairs import CandidatePair
 from index.database.store import Store
 from index.imaging.candidates.crop_hashes import crop_tolerance
 from index.imaging.candidates.features.descriptors import SCHEME as FEATURE_SCHEME
-from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.candidates.perceptual_hash import LEAST_DETAIL, SCHEME
 from index.imaging.candidates.search.crop_index import CropIndex
 from index.imaging.candidates.search.hash_index import HashIndex
 from index.model import TURNS, DetectParameters, Method, Turn
@@ -32,8 +32,6 @@ BLOCK: Final = 300
 THOROUGH_BLOCK: Final = 1000
 # Contents loaded at a time, of those matched before.
 LOADED_AT_ONCE: Final = 20_000
-# Below this quality (as in PDQ, 0 to 100) a hash is meaningless; PDQ itself discards up to 49.
-LEAST_DETAIL: Final = 5
 # Removed rows keep their memory: above this share of all rows, and this number, the index is loaded again.
 REMOVED_SHARE: Final = 0.1
 REMOVED_AT_LEAST: Final = 1000

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from daemon.jobs.candidate_index import LEAST_DETAIL, CandidateIndex
+from daemon.jobs.candidate_index import CandidateIndex
 from daemon.jobs.embedding_model import EmbeddingModel
 from daemon.jobs.feature_candidates import FeatureCandidates
 from daemon.jobs.origins import Origins
@@ -41,7 +41,7 @@ from index.database.records.deferred_pairs import CandidatePair
 from index.database.records.jobs import DetectJobParameters
 from index.database.store import Store
 from index.errors import UsageError
-from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.candidates.perceptual_hash import LEAST_DETAIL, SCHEME
 from index.imaging.verification.edit_evidence import VERIFIER
 from index.model import TURNS, Depth, DetectParameters, Kind, Method, default_tolerance
 from index.paths import display

@@ -152,4 +152,4 @@ def _identity(path: str) -> tuple[int, ...]:
         status = os.stat(path)
     except OSError:
         return ()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -7,11 +7,10 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-from daemon.jobs.candidate_index import LEAST_DETAIL
 from index.database.records import random_pairs
 from index.database.store import Store
 from index.errors import UsageError
-from index.imaging.candidates.perceptual_hash import SCHEME
+from index.imaging.candidates.perceptual_hash import LEAST_DETAIL, SCHEME
 from index.imaging.candidates.tolerance_budget import affordable_tolerance, size_class
 from index.model import Depth, DetectParameters
 

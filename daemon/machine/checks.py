@@ -25,14 +25,12 @@ from daemon.terminal import bytes_in_words
 from daemon.version import VERSION
 from daemon.watching.watch_limits import max_user_watches, watches_of_others
 from index.database.private_folder import OTHERS, OTHERS_WRITE, objection
-from index.database.records import vectors
 from index.database.upkeep import lineage
 from index.database.upkeep.backups import Backups
 from index.database.upkeep.upgrade import MIGRATIONS
 from index.imaging.decoding import decoders
 from index.imaging.discovery.trash_places import NAME as TRASH
-from index.messages import Message, hint_of, of_json, of_os_error, text
-from index.model import Method
+from index.messages import Message, hint_of, of_os_error, text
 
 FREE_LITTLE_BYTES = 2 * 10**9
 FREE_NONE_BYTES = 2 * 10**8
@@ -199,32 +197,6 @@ def index(config: Config) -> Iterator[Finding]:
     if newest_ns > time.time_ns() + 86_400 * 10**9:
         yield Finding("clock", Grade.WRONG, Message("doctor.clock_set_back"), Message("doctor.clock_set_back_remedy"))
     yield from _backups(Backups(config.daemon.data_dir))
-
-
-def model(config: Config) -> Iterator[Finding]:
-    """Whether the model can be used, according to the service's last attempt."""
-    file = config.daemon.data_dir / "index.sqlite3"
-    with contextlib.suppress(sqlite3.Error):
-        with closing(sqlite3.connect(f"file:{_escaped(file)}?mode=ro", uri=True, timeout=10)) as database:
-            row = database.execute("SELECT dimensions, milliseconds, failure FROM embedding_model").fetchone()
-        if row is None:
-            return
-        dimensions, milliseconds, failure = row
-        if problem := of_json(failure):
-            yield Finding(
-                "model", Grade.WARNING, Message("doctor.model_fails", problem=problem),
-                Message("doctor.model_fails_remedy"),
-            )  # fmt: skip
-        elif milliseconds > vectors.MOST_MILLISECONDS and config.detect.method == Method.AUTO:
-            yield Finding(
-                "model", Grade.NOTE,
-                Message("doctor.model_slow", milliseconds=round(milliseconds), limit=round(vectors.MOST_MILLISECONDS)),
-                Message("doctor.model_slow_remedy"),
-            )  # fmt: skip
-        else:
-            yield Finding(
-                "model", Grade.GOOD, Message("doctor.model", dimensions=dimensions, milliseconds=round(milliseconds))
-            )  # fmt: skip
 
 
 def _backups(backups: Backups) -> Iterator[Finding]:

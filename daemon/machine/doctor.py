@@ -16,7 +16,7 @@ from daemon.client import Client
 from daemon.configuration import stored_overrides, tokens
 from daemon.configuration.config import Config, load
 from daemon.console_language import console_language
-from daemon.machine import checks, forward_auth_checks, installation, lending_checks, unit
+from daemon.machine import checks, forward_auth_checks, installation, lending_checks, model_checks, unit
 from daemon.machine.checks import Finding, Grade
 from daemon.machine.installation import Places
 from daemon.version import VERSION
@@ -52,7 +52,7 @@ def examine(config_file: Path | None, places: Sequence[Places], address: str | N
         yield from checks.limits(config)
         yield from checks.data_folder(config)
         yield from checks.index(config)
-        yield from checks.model(config)
+        yield from model_checks.model(config)
         for section in config.watch:
             yield from checks.root(section)
         yield from _token(config)

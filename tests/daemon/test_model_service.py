@@ -9,7 +9,7 @@ import pytest
 
 from daemon.client import Client
 from daemon.configuration.config import Config
-from daemon.machine import checks
+from daemon.machine import model_checks
 from daemon.machine.checks import Grade
 from daemon.service import Service
 from index.model import Method
@@ -63,7 +63,7 @@ def test_a_hostile_model_leaves_the_hashes_and_a_repaired_one_is_used(tmp_path: 
         status = client.get("status")
         assert status["healthy"] and status["model"]["failure_code"] == "model.external_data"
         assert (status["detection"]["method"], status["detection"]["used"]) == ("hash+model", "hash")
-        (finding,) = checks.model(config)
+        (finding,) = model_checks.model(config)
         assert finding.grade is Grade.WARNING and "other files" in str(finding.message)
         # Another file under the same name, while the service runs; what comes next is the occasion to look.
         file.write_bytes(onnx.thumbnail_model())
@@ -72,7 +72,7 @@ def test_a_hostile_model_leaves_the_hashes_and_a_repaired_one_is_used(tmp_path: 
         status = client.get("status")
         assert (status["model"]["failure"], status["model"]["dimensions"]) == ("", 192)
         assert status["detection"]["used"] == "hash+model"
-        (finding,) = checks.model(config)
+        (finding,) = model_checks.model(config)
         assert finding.grade is Grade.GOOD
         similar = client.get("images/1/similar")
         assert similar["ready"] and similar["items"]

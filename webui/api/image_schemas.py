@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from index.model import DateSource
-from webui.schemas import Answer, Count, Path, Query, RowId, Time, Uri
+from webui.schemas import Answer, Count, MessageCode, MessageParams, Path, Query, RowId, Time, Uri
 
 
 class Attachment(Answer, frozen=True, kw_only=True):
@@ -94,10 +94,14 @@ class SimilarImage(Answer, frozen=True, kw_only=True):
 
 
 class SimilarList(Answer, frozen=True, kw_only=True):
-    """The most similar images, sorted by similarity. `ready` is false if the image has no vector (yet)."""
+    """The most similar images, sorted by similarity. `ready` is false if the image has no vector (yet). `reason` says
+    why, "" if it has one."""
 
     items: list[SimilarImage]
     ready: bool
+    reason: str
+    reason_code: MessageCode
+    reason_params: MessageParams
 
 
 class SimilarQuery(Query, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ from urllib.parse import quote
 from index.database.queries import file_pictures, listing
 from index.database.queries.listing import FileRow
 from index.database.queries.plain_description import plain
-from index.database.queries.similar import similar_contents
+from index.database.queries.similar import reason_without, similar_contents
 from index.imaging.candidates.perceptual_hash import to_hex
+from index.messages import fields
 from webui.api import image_schemas
 from webui.downloads import open_unchanged
 from webui.http_errors import HttpError
@@ -50,6 +51,7 @@ def get_similar(call: Call) -> image_schemas.SimilarList:
     with call.store.read() as database:
         content_id, _, _ = listing.content_of_image(database, call.key)
         found = similar_contents(database, content_id, query.limit, query.least)
+        reason = reason_without(database, content_id) if found is None else None
         first = listing.first_images(database, [one.content_id for one in found or ()])
         rows = listing.files_with_ids(database, list(first.values()), list(first.values()))
     return image_schemas.SimilarList(
@@ -61,6 +63,7 @@ def get_similar(call: Call) -> image_schemas.SimilarList:
             if first.get(one.content_id) in rows
         ],
         ready=found is not None,
+        **fields("reason", reason, call.language, nothing=""),
     )
 
 

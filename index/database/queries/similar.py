@@ -6,7 +6,9 @@ import numpy as np
 from peewee import SqliteDatabase
 
 from index.database.records.vectors import model_state
+from index.imaging.candidates.perceptual_hash import LEAST_DETAIL
 from index.imaging.embedding.vectors import cosines
+from index.messages import Message
 
 # Vectors read and compared at a time: some megabytes.
 AT_ONCE = 20_000
@@ -53,3 +55,22 @@ def similar_contents(
         others = [one for one in found if one[1] != content_id]
         best = sorted([*best, *others], key=lambda one: (-one[0], one[1]))[:count]
     return [SimilarContent(number, round(cosine, 4)) for cosine, number in best]
+
+
+def reason_without(database: SqliteDatabase, content_id: int) -> Message:
+    """Why a content has no vector by the present model."""
+    state = model_state(database)
+    if state is None:
+        return Message("similar.no_model")
+    if state.failure is not None:
+        return Message("similar.model_fails", problem=state.failure)
+    failure, detail, is_known = database.execute_sql(
+        "SELECT failure, detail, EXISTS (SELECT 1 FROM vector WHERE content_id = content.id AND model = ?)"
+        " FROM content WHERE id = ?",
+        (state.key, content_id),
+    ).fetchone()
+    if failure:
+        return Message("similar.unreadable")
+    if is_known:
+        return Message("similar.no_vector")
+    return Message("similar.flat" if detail < LEAST_DETAIL else "similar.not_yet")

@@ -20,6 +20,8 @@ Box = tuple[float, float, float, float]
 
 # The version of the hashes of pictures and their parts. Files with hashes of another version are read again.
 SCHEME: Final = "phash/2"
+# Below this quality (as in PDQ, 0 to 100) a hash is meaningless; PDQ itself discards up to 49.
+LEAST_DETAIL: Final = 5
 
 # imagehash's highfreq_factor: the picture is sampled at four times the frequencies that are kept.
 OVERSAMPLING: Final = 4

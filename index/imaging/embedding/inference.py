@@ -5,6 +5,7 @@ be run, so every failure becomes a PictureError with the reason MODEL.
 """
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ QUIET: Final = 4
 # What onnxruntime says if memory cannot be allocated.
 NO_MEMORY: Final = ("Failed to allocate memory", "bad_alloc")
 MESSAGE_LENGTH: Final = 200
+# Before what is wrong, onnxruntime names the place in its source where it was noticed, sometimes with a signature of
+# several hundred characters, and repeats the kind of the error.
+PLACES: Final = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : |/\S+\.(?:cc|h):\d+ .*?\) (?:const )?|\b\w+\.cc:\d+ \w+ "
+    r"|status\.IsOK\(\) was false\. "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +129,4 @@ def _failure(code: str, error: Exception) -> PictureError:
 
 
 def _shortened(error: Exception) -> str:
-    return " ".join(str(error).split())[:MESSAGE_LENGTH] or type(error).__name__
+    return " ".join(PLACES.sub("", str(error)).split())[:MESSAGE_LENGTH] or type(error).__name__

@@ -13,7 +13,7 @@ import pytest
 from daemon.configuration.config import defaults
 from daemon.jobs.detect import Detector
 from daemon.jobs.embedding_model import EmbeddingModel
-from daemon.machine import checks
+from daemon.machine import model_checks
 from daemon.machine.checks import Grade
 from daemon.processes.worker_pool import WorkerLimits, WorkerPool
 from index.database.records import random_pairs, vectors
@@ -215,11 +215,10 @@ def test_a_model_that_fails_on_the_way_leaves_the_hashes(
     with_model.library.scan()
     assert with_model.model.decide(Method.MODEL)[0] is Method.MODEL
     # The file is another one than when it was checked, with all that a glance shows as before.
-    status = with_model.file.stat()
+    monkeypatch.setattr("daemon.jobs.embedding_model._identity", lambda path: with_model.model._seen)
     data = bytearray(onnx.thumbnail_model())
     data[data.index(b"comparimg.mean") + len(b"comparimg.mean") + 3] ^= 1
     with_model.file.write_bytes(data)
-    os.utime(with_model.file, ns=(status.st_atime_ns, status.st_mtime_ns))
     with_model.detect()
     assert names(with_model) == [{"1.jpg", "same.jpg"}]
     assert with_model.state().failure is not None
@@ -233,7 +232,8 @@ def test_auto_is_by_hash_where_the_model_is_slow_or_absent(
     monkeypatch.setattr("index.database.records.vectors.MOST_MILLISECONDS", 0.0)
     assert with_model.model.decide(Method.AUTO) == (Method.HASH, "")
     daemon = msgspec.structs.replace(defaults().daemon, data_dir=with_model.library.store.data_dir)
-    (finding,) = checks.model(msgspec.structs.replace(defaults(), daemon=daemon))
+    section = msgspec.structs.replace(defaults().model, file=str(with_model.file))
+    (finding,) = model_checks.model(msgspec.structs.replace(defaults(), daemon=daemon, model=section))
     assert finding.grade is Grade.NOTE and "hashes only" in str(finding.message)
     assert with_model.model.decide(Method.HASH_AND_MODEL)[0] is Method.HASH_AND_MODEL
     assert with_model.model.decide(Method.HASH) == (Method.HASH, "")

@@ -53,8 +53,47 @@ def test_what_has_no_file_or_another_model_is_left_out(
 
 
 def test_an_image_without_a_vector_is_not_ready(client: WebClient, described: list[np.ndarray]) -> None:
-    assert client.get("/api/v1/images/6/similar").json == {"items": [], "ready": False}
+    answer = client.get("/api/v1/images/6/similar").json
+    assert (answer["items"], answer["ready"], answer["reason_code"]) == ([], False, "similar.no_vector")
+    assert client.get("/api/v1/images/1/similar").json["reason"] == ""
     assert client.get("/api/v1/images/99/similar").status == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("DELETE FROM vector WHERE content_id = 1", "similar.not_yet"),
+        ("UPDATE vector SET model = 'vector/1 other'", "similar.not_yet"),
+        ("DELETE FROM embedding_model", "similar.no_model"),
+    ],
+)
+def test_what_to_do_about_a_missing_vector(
+    client: WebClient, library: Library, described: list[np.ndarray], change: str, code: str
+) -> None:
+    library.write(lambda db: db.execute_sql("UPDATE content SET detail = 50"))
+    library.write(lambda db: db.execute_sql(change))
+    answer = client.get("/api/v1/images/1/similar").json
+    assert (answer["ready"], answer["reason_code"]) == (False, code)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [("detail = 4", "similar.flat"), ("failure = 'damaged'", "similar.unreadable")]
+)
+def test_a_picture_that_never_gets_a_vector(
+    client: WebClient, library: Library, described: list[np.ndarray], change: str, code: str
+) -> None:
+    library.write(lambda db: db.execute_sql("DELETE FROM vector WHERE content_id = 1"))
+    library.write(lambda db: db.execute_sql(f"UPDATE content SET {change} WHERE id = 1"))
+    assert client.get("/api/v1/images/1/similar").json["reason_code"] == code
+
+
+def test_a_failing_model_is_named_instead_of_a_search(
+    client: WebClient, library: Library, described: list[np.ndarray]
+) -> None:
+    failing = ModelState("/m.onnx", "", 0, 0.0, Message("model.ill_formed"), 2)
+    library.write(lambda db: vectors.store_model_state(db, failing))
+    answer = client.get("/api/v1/images/1/similar").json
+    assert answer["reason_code"] == "similar.model_fails" and "not an ONNX model" in answer["reason"]
 
 
 def test_the_status_says_why_the_model_is_not_used(client: WebClient, library: Library) -> None:

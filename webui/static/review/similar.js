@@ -15,8 +15,8 @@ export function similarPictures(image) {
     element.dataset.image = String(id);
     place.replaceChildren(h("p", { class: "quiet" }, t("similar.loading")));
     try {
-      const { items, ready } = await get(`/images/${id}/similar`);
-      const text = ready ? t("similar.none") : t("similar.not_ready");
+      const { items, reason } = await get(`/images/${id}/similar`);
+      const text = reason || t("similar.none");
       place.replaceChildren(
         items.length ? h("ol", { class: "similar" }, items.map(entry)) : h("p", { class: "quiet" }, text),
       );
