@@ -551,7 +551,8 @@ def _from_deep(image: Image.Image) -> Image.Image:
     """Convert 16 and 32 bits per pixel to 8. Pillow's own conversion clips everything above 255.
 
     Black is 0. White is the largest number of the smallest usual depth that holds the brightest pixel, since cameras
-    and scanners write 12 bits into 16. For floating point, black is the darkest pixel and white the brightest.
+    and scanners write 12 bits into 16. For floating point, and if there are negative numbers, black is the darkest
+    pixel and white the brightest.
     """
     values = np.asarray(image)
     if image.mode == "F":
@@ -559,7 +560,7 @@ def _from_deep(image: Image.Image) -> Image.Image:
         low, high = float(values.min()), float(values.max())
     else:
         low, most = min(0, int(values.min())), int(values.max())
-        high = next((2**bits - 1 for bits in (8, 10, 12, 14, 16) if most < 2**bits), most)
+        high = next((2**bits - 1 for bits in (8, 10, 12, 14, 16) if low == 0 and most < 2**bits), most)
     # By rows: in one piece, the floating-point values would take eight times the memory of the picture.
     levels = np.empty(values.shape, np.uint8)
     for row, target in zip(values, levels, strict=True):

@@ -68,6 +68,42 @@ def test_grey_in_unsigned_numbers_of_32_bits_is_refused_since_pillow_reads_the_u
     assert "32 bits per channel" in refusal(bytes(data))
 
 
+def changed(data: bytes, tag: int, value: int) -> bytes:
+    """A little-endian TIFF with another value in one entry of a short number; the entry must exist."""
+    head = tag.to_bytes(2, "little") + b"\x03\0\x01\0\0\0"
+    at = data.index(head) + len(head)
+    return data[:at] + value.to_bytes(2, "little") + data[at + 2 :]
+
+
+def test_grey_of_16_bits_with_0_as_white_is_refused_since_pillow_leaves_it_inverted():
+    data = save_grey(LEVELS[..., 0])
+    assert pictures.decode(data, LIMITS).facts.bit_depth == 16
+    assert "0 as white" in refusal(changed(data, 262, 0))
+
+
+def as_signed(data: bytes) -> bytes:
+    """A grey TIFF that calls its numbers signed, in the place of the entry PlanarConfiguration."""
+    planes = b"\x1c\x01\x03\0\x01\0\0\0\x01\0"
+    assert planes in data
+    return data.replace(planes, SIGNED_NUMBERS)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_signed_numbers_of_8_bits_are_refused_since_pillow_reads_the_negative_ones_as_the_brightest(colours):
+    levels = (LEVELS >> 8).astype(np.uint8)
+    grey = as_signed(save_grey(levels[..., 0]))
+    data = grey if colours == 1 else tiff([levels.tobytes()], SIZE, 8, sample_format=2)
+    assert "signed numbers (8" in refusal(data)
+
+
+def test_signed_numbers_of_16_bits_are_as_bright_as_unsigned_ones():
+    ramp = np.linspace(0, 65_535, 64).astype(np.uint16)[None].repeat(48, 0)
+    signed = as_signed(save_grey(ramp ^ 0x8000))
+    with pictures.opened(signed, LIMITS) as image:
+        assert image.getextrema() == (-32_768, 32_767)
+    assert np.array_equal(pictures.decode(signed, LIMITS).grey, pictures.decode(save_grey(ramp), LIMITS).grey)
+
+
 def test_plain_ones_are_read():
     data = tiff([(LEVELS >> 8).astype(np.uint8).tobytes()], SIZE, 8)
     assert tiff_kinds.not_decoded(data) is tiff_kinds.decoded_wrongly(data) is None
