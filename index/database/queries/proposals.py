@@ -3,9 +3,11 @@
 Reads only. Calculated on request, so that a proposal is never older than the settings, the folders and the files.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from index.database.records.images import chunks
 from index.database.records.matches import within_folders
 from index.database.records.sql_paging import Where
 from index.imaging.decoding.capture_date import of_name
-from index.imaging.decoding.description import dated
+from index.imaging.decoding.description import dated, kinds_written
 from index.imaging.grouping.keeper import KeeperCandidate, Proposal, propose_keeper
 from index.imaging.originality.composed import composed, follows
 from index.imaging.originality.file_signs import FileSeen
@@ -25,7 +27,7 @@ from index.imaging.originality.fitted import group_weights, second_weights, weig
 from index.imaging.originality.model import weightiest
 from index.imaging.originality.standing import Standing, standing
 from index.imaging.verification.edit_evidence import Evidence, reversed_evidence
-from index.model import Facts, Kind
+from index.model import Description, Facts, Kind
 
 # A copy that shows at least this share of the other picture counts as whole: its edges differ by a few pixels.
 WHOLE_SHARE: Final = 0.97
@@ -35,6 +37,8 @@ SMOOTHING: Final = frozenset({"WEBP", "AVIF"})
 SHOWN_BY_COMPARING: Final = frozenset({"frames", "frame", "crop", "tone", "sharpness", "changed", "noise"})
 # For a tie, the evidence against this many others is described.
 MOST_RIVALS: Final = 3
+# Clocks and time zones differ; what is later than tomorrow is in the future.
+DAY_NS: Final = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +243,15 @@ def _candidate(
     picture_format, width, height, jpeg_quality, taken, metadata, mode, earlier_quality, *more = of_content
     bit_depth, damage, attachments, camera, frames, description, bonds, in_sidecars = more
     blocks = _names(metadata)
+    own = description_from(description) if description != "{}" else Description()
+    described = description_from(in_sidecars) if in_sidecars != "{}" else Description()
+    latest_ns = time.time_ns() + DAY_NS
     facts = Facts(
         picture_format,
         width,
         height,
         mode=mode,
-        taken=taken,
+        taken=_until(taken, latest_ns),
         jpeg_quality=jpeg_quality,
         metadata=blocks,
         earlier_quality=earlier_quality,
@@ -254,19 +261,27 @@ def _candidate(
         camera=camera,
         frames=frames,
     )
+    is_past = mtime_ns <= latest_ns
+    dated_at = _taken(bytes(path), own, described) or taken
     return KeeperCandidate(
-        image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
-        companions=_names(bonds), taken=_taken(bytes(path), description, in_sidecars) or taken, outside=bool(outside),
+        image_id, bytes(path), facts, size_bytes, mtime_ns if is_past else 0, bool(protected), priority,
+        picture=picture, companions=_names(bonds), taken=_until(dated_at, latest_ns),
+        written=kinds_written(own, described), outside=bool(outside),
     )  # fmt: skip
 
 
-def _taken(path: bytes, description: str, in_sidecars: str) -> str:
+def _until(taken: str, latest_ns: int) -> str:
+    """The capture date, "" if it is in the future."""
+    return taken if taken[:10] <= datetime.fromtimestamp(latest_ns // 10**9, UTC).date().isoformat() else ""
+
+
+def _taken(path: bytes, own: Description, described: Description) -> str:
     """The capture date from a file, its sidecars and its name."""
     name = path.rpartition(b"/")[2]
-    if description == in_sidecars == "{}":
+    if own == described == Description():
         # Most have no metadata, and only the name may contain it.
         return of_name(name)[0]
-    return dated(description_from(description), description_from(in_sidecars), name).taken
+    return dated(own, described, name).taken
 
 
 @lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ FIRST_YEAR, LAST_YEAR = 1826, 2100
 # Kodak sold the first digital cameras in 1991. Clocks without a battery begin in 1970 or 1980.
 FIRST_DIGITAL_YEAR: Final = 1990
 RESET_DAYS: Final = frozenset(((1, 1),))
+QUARTER_OF_AN_HOUR_S, MOST_ZONE_S, MINUTE_S = 900, 50_400, 60
 UTC_ZONE: Final = "+00:00"
 # Tags of EXIF, and of its GPS block.
 OFFSET_TIME_ORIGINAL: Final = 0x9011
@@ -135,6 +136,22 @@ def is_plausible(taken: str, latest_year: int = 2100) -> bool:
     if not FIRST_DIGITAL_YEAR <= when.year < latest_year:
         return False
     return not ((when.month, when.day) in RESET_DAYS and when.hour == 0 and when.minute == 0)
+
+
+@lru_cache(maxsize=4096)
+def is_plausible_file_time(mtime_ns: int) -> bool:
+    """Whether a file's time, in nanoseconds since 1970, says when it was written. Archives and copies without a time
+    leave 1970 or 1980, and a clock that was reset the first minute of a year, in whatever zone it ran: zones differ by
+    quarters of an hour."""
+    seconds = mtime_ns // 10**9
+    try:
+        year = datetime.fromtimestamp(seconds, UTC).year
+    except (OverflowError, OSError, ValueError):
+        return False
+    if not FIRST_DIGITAL_YEAR <= year < LAST_YEAR:
+        return False
+    since = (seconds - int(datetime(start, 1, 1, tzinfo=UTC).timestamp()) for start in (year, year + 1))
+    return not any(abs(s) < MOST_ZONE_S + MINUTE_S and s % QUARTER_OF_AN_HOUR_S < MINUTE_S for s in since)
 
 
 def _exif_date(value: object) -> str:

@@ -49,6 +49,16 @@ def dated(own: Description, beside: Description, name: bytes) -> Description:
     return best_dated((own, beside, named))
 
 
+def kinds_written(own: Description, sidecars: Description) -> int:
+    """How many kinds of descriptions a person wrote, in the file or next to it: 0 to 6."""
+    nothing = Description()
+    if own == sidecars == nothing:
+        return 0
+    kinds = ("rating", "label", "title", "caption", "location")
+    written = sum(any(getattr(each, kind) != getattr(nothing, kind) for each in (own, sidecars)) for kind in kinds)
+    return written + any(each.keywords or each.hierarchies for each in (own, sidecars))
+
+
 def missing_from(keeper: Description, other: Description) -> Description:
     """What the other description has and the keeper lacks, including each missing keyword. A date in the other's name
     does not count: it is not worth writing down."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from index.imaging.decoding.capture_date import is_plausible
+from index.imaging.decoding.capture_date import is_plausible, is_plausible_file_time
 from index.imaging.originality.standing import Standing
 from index.imaging.thresholds import threshold
 from index.model import RAW_FORMATS, Facts
@@ -44,8 +44,13 @@ TIE: Final = TieLimits()
 LOSSLESS = frozenset({"PNG", "BMP", "TIFF"}) | RAW_FORMATS
 # Data after a picture that is lost with its file.
 COUNTED_PARTS: Final = frozenset({"film", "gain_map", "depth_map", "view"})
+DESCRIBING: Final = frozenset({"exif", "xmp", "iptc"})
 # Formats that are nearly always lossy.
 LOSSY: Final = frozenset({"JPEG", "HEIF", "AVIF"})
+# Formats that may keep all pixels. Where another file has the very same ones, nothing was lost between the two.
+EXACT: Final = LOSSLESS | {"WEBP", "GIF"}
+# Pictures and sounds in their own right; what a sidecar says can be written again.
+OWN_RIGHT: Final = frozenset({"raw", "film"})
 # A drawing has few colours, and with a palette takes few bits per pixel; a photograph had more colours before.
 PALETTE_MODES = frozenset({"P", "PA"})
 
@@ -58,7 +63,8 @@ class KeeperCandidate(NamedTuple):
     around it; `coloured` is False for the grey copy of a coloured one. `reworked` is True if it differs from the
     group's reference by more than compression: one of the two was sharpened, blurred, brightened, written on...
     Candidates with the same `picture` have equal pixels. `companions` are the kinds of its companion files. `taken` is
-    the capture date, from the file, a file next to it or its name. `outside` is True for a file in an unwatched folder,
+    the capture date, from the file, a file next to it or its name. `written` is how many kinds of descriptions people
+    wrote in the file or next to it: keywords, a rating, a title... `outside` is True for a file in an unwatched folder,
     known to one search only.
     """
 
@@ -75,6 +81,7 @@ class KeeperCandidate(NamedTuple):
     picture: int | None = None
     companions: tuple[str, ...] = ()
     taken: str = ""
+    written: int = 0
     outside: bool = False
 
     def seen_as(
@@ -214,6 +221,14 @@ def _quality_left(facts: Facts, size_bytes: int) -> int:
     return min(own, facts.earlier_quality) if facts.earlier_quality else own
 
 
+def _is_lossless(candidate: KeeperCandidate) -> bool:
+    return _quality(candidate) == 100 and candidate.facts.format in LOSSLESS
+
+
+def _companions(candidate: KeeperCandidate) -> tuple[int, int]:
+    return len(OWN_RIGHT.intersection(candidate.companions)), len(candidate.companions)
+
+
 def _has_all_colours(candidate: KeeperCandidate) -> bool:
     return _all_colours(candidate.facts, candidate.size_bytes)
 
@@ -233,7 +248,7 @@ def quality_rank(facts: Facts, size_bytes: int) -> tuple[float, ...]:
     return (bool(facts.damage), -shorter, -facts.width * facts.height, -quality, -len(facts.metadata), -size_bytes)
 
 
-def _most(value: Callable[[KeeperCandidate], float]) -> Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]:
+def _most(value: Callable[[KeeperCandidate], Any]) -> Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]:
     def choose(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
         values = list(map(value, candidates))
         best = max(values)
@@ -355,30 +370,43 @@ def _first_coded(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]
 
 
 def _richest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
-    """Those with the most metadata, by its meaning: where and with what it was taken before what a person wrote. The
-    number of blocks means nothing, and a colour profile does not describe the picture."""
+    """Those with the most metadata, by its meaning: with what and where it was taken before what a person wrote. The
+    blocks count last, as a program leaves them empty, and a colour profile does not describe the picture."""
     return _SAYING_MOST(candidates)
 
 
-def _said(candidate: KeeperCandidate) -> int:
+def _said(candidate: KeeperCandidate) -> tuple[bool, bool, int, int]:
     facts = candidate.facts
-    return _said_by(facts.metadata, is_plausible(facts.taken) or bool(facts.camera))
+    is_recorded, is_placed, blocks = _said_by(facts.metadata, is_plausible(facts.taken) or bool(facts.camera))
+    return is_recorded, is_placed, candidate.written, blocks
 
 
 @lru_cache(maxsize=256)
-def _said_by(metadata: tuple[str, ...], is_recorded: bool) -> int:
-    blocks = {"exif": 1, "gps": 2, "xmp": 1, "iptc": 1}
-    return 4 * bool("exif" in metadata and is_recorded) + sum(blocks.get(block, 0) for block in metadata)
+def _said_by(metadata: tuple[str, ...], is_recorded: bool) -> tuple[bool, bool, int]:
+    blocks = sum(block in DESCRIBING for block in metadata)
+    return "exif" in metadata and is_recorded, "gps" in metadata, blocks
 
 
 _SAYING_MOST: Final = _most(_said)
 _HEAVIEST: Final = _most(attrgetter("size_bytes"))
 
 
+def _are_exact(candidates: Sequence[KeeperCandidate]) -> bool:
+    """Whether they show the same pixels in formats that may keep all of them: any may stay, the smaller the better."""
+    return all(candidate.facts.format in EXACT for candidate in candidates) and _show_the_same(candidates)
+
+
+def _unless_exact(
+    choose: Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]],
+) -> Callable[[Sequence[KeeperCandidate]], list[KeeperCandidate]]:
+    """A criterion that decides nothing among such files."""
+    return lambda candidates: list(candidates) if _are_exact(candidates) else choose(candidates)
+
+
 def _heaviest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
     """Those with the most bytes, which lost less by compression; among lossless files with equal pixels, those with the
     fewest."""
-    if all(candidate.facts.format in LOSSLESS for candidate in candidates) and _show_the_same(candidates):
+    if _are_exact(candidates):
         return _most(lambda candidate: -candidate.size_bytes)(candidates)
     return _of_each_kind(_HEAVIEST, candidates)
 
@@ -389,7 +417,12 @@ def _oldest_taken(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate
 
 
 def _oldest(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
-    oldest_ns = min(candidate.mtime_ns for candidate in candidates)
+    """Those with the oldest time. One that a copy without times or a clock that was reset left is none."""
+    times = [c.mtime_ns for c in candidates if is_plausible_file_time(c.mtime_ns)]
+    if not times:
+        return list(candidates)
+    oldest_ns = min(times)
+    candidates = [c for c in candidates if c.mtime_ns >= oldest_ns]
     return [c for c in candidates if c.mtime_ns - oldest_ns <= TIE.age_s * 10**9]
 
 
@@ -399,9 +432,8 @@ def _first_path(candidates: Sequence[KeeperCandidate]) -> list[KeeperCandidate]:
 
 
 def _when(mtime_ns: int) -> str:
-    """As ISO 8601 in UTC; times beyond the calendar are clipped to its limits."""
-    seconds = max(-62_135_596_800, min(mtime_ns // 10**9, 253_402_300_799))
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+    """As ISO 8601 in UTC; only times that are plausible decide and are shown."""
+    return datetime.fromtimestamp(mtime_ns // 10**9, UTC).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +461,7 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     # Chosen by propose_keeper, since it needs to know the group. After it, all remaining files show equal pixels.
     ORIGINAL: Criterion(list),
     "protected": Criterion(_most(attrgetter("protected"))),
-    "companions": Criterion(_most(lambda c: len(c.companions)), lambda c: ", ".join(c.companions)),
+    "companions": Criterion(_most(_companions), lambda c: ", ".join(c.companions)),
     "metadata": Criterion(_richest, lambda c: ", ".join(c.facts.metadata)),
     "first_coded": Criterion(_first_coded, lambda c: c.facts.format),
     # If the order does not begin with `original`: before resolution, since a copy with a frame around it, or an
@@ -437,9 +469,9 @@ CRITERIA: Final[Mapping[str, Criterion]] = {
     "whole": Criterion(_most(attrgetter("whole"))),
     "coloured": Criterion(_most(attrgetter("coloured"))),
     "resolution": Criterion(_largest, lambda c: f"{c.facts.width}x{c.facts.height}"),
-    "colours": Criterion(_most(_has_all_colours)),
+    "colours": Criterion(_unless_exact(_most(_has_all_colours))),
     "first_saved": Criterion(_first_saved),
-    "lossless": Criterion(_most(lambda c: _quality(c) == 100 and c.facts.format in LOSSLESS), lambda c: c.facts.format),
+    "lossless": Criterion(_unless_exact(_most(_is_lossless)), lambda c: c.facts.format),
     "jpeg_quality": Criterion(_finest, lambda c: str(_quality(c))),
     "priority": Criterion(_most(attrgetter("priority")), lambda c: str(c.priority)),
     "taken": Criterion(_oldest_taken, lambda c: c.taken),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from index.imaging.decoding.capture_date import is_plausible
+from index.imaging.decoding.capture_date import is_plausible, is_plausible_file_time
 from index.imaging.thresholds import threshold
 
 
@@ -104,12 +104,13 @@ def file_signs(original: FileSeen, copy: FileSeen) -> dict[str, float]:
     """What speaks for `copy` being a copy of `original`: names of signs with their strength above 0."""
     one, other = path_signs(original.path), path_signs(copy.path)
     seconds = (copy.mtime_ns - original.mtime_ns) / 1e9
+    timed = is_plausible_file_time(original.mtime_ns) and is_plausible_file_time(copy.mtime_ns)
     found = {
         "name_of_copy": other.copy_mark and not one.copy_mark,
         "name_of_messenger": other.messenger and not one.messenger,
         "name_of_camera": one.camera and not other.camera,
         "name_longer": len(other.stem) > len(one.stem) >= 3 and one.stem.lower() in other.stem.lower(),
-        "later": seconds > SIGN.same_time_s,
+        "later": timed and seconds > SIGN.same_time_s,
         "time_of_capture": _is_time_of_capture(original) and not _is_time_of_capture(copy),
         "deeper": other.depth > one.depth,
         "folder_of_copies": other.in_copies and not one.in_copies,

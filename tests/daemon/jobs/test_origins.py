@@ -109,8 +109,77 @@ def test_the_date_of_a_clock_that_was_reset_is_none(detections: Detections, bad:
     assert (found["path"], found["tie"]) == ("z/orig.jpg", False)
 
 
+RESET_TIMES = {"1904": -2_082_844_800, "1970": 0, "1980": 315_529_200, "2000": 946_684_800, "in the future": 4 * 10**9}
+
+
+@pytest.mark.parametrize("seconds", RESET_TIMES.values(), ids=RESET_TIMES.keys())
+def test_a_time_of_the_file_that_cannot_be_is_none(detections: Detections, seconds: int) -> None:
+    """Of a copy that an archive or a clock gave such a time, the original is not the younger one."""
+    data = coded(photograph(3), quality=92)
+    put(detections, "a/deeper.jpg", data)
+    os.utime(put(detections, "b.jpg", data), (seconds, seconds))
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("a/deeper.jpg", "age", False)
+
+
+WORDS = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    b' xmp:Rating="5"><dc:subject><rdf:Bag><rdf:li>grandmother</rdf:li></rdf:Bag></dc:subject></rdf:Description>'
+    b"</rdf:RDF></x:xmpmeta>"
+)
+
+
+def test_keywords_count_more_than_a_date_in_the_future_or_blocks_without_content(detections: Detections) -> None:
+    put(detections, "z/described.jpg", coded(photograph(3), quality=92, xmp=WORDS))
+    ahead = Image.Exif()
+    ahead.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2087:03:04 10:00:00"
+    put(detections, "a.jpg", coded(photograph(3), quality=92, exif=ahead.tobytes()))
+    marks = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x0bFBMD0a\x1c\x02\x19\0\0"
+    plain = coded(photograph(3), quality=92, xmp=b"<x:xmpmeta/>")
+    put(detections, "b.jpg", plain[:2] + b"\xff\xed" + (len(marks) + 2).to_bytes(2, "big") + marks + plain[2:])
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("z/described.jpg", "metadata", False)
+
+
+@pytest.mark.parametrize("companion", ["IMG_0003.CR2", "IMG_0003.MOV"])
+def test_a_raw_file_or_film_counts_more_than_a_sidecar(detections: Detections, companion: str) -> None:
+    data = coded(photograph(3), quality=92, exif=exif())
+    put(detections, "archive/holiday/IMG_0003.JPG", data)
+    put(detections, f"archive/holiday/{companion}", b"\0\0\0\x14ftypqt  " + bytes(100))
+    put(detections, "a/IMG_0003.JPG", data)
+    put(detections, "a/IMG_0003.xmp", WORDS)
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("archive/holiday/IMG_0003.JPG", "companions", False)
+
+
+def test_the_sidecar_with_keywords_is_kept_and_not_an_empty_one(detections: Detections) -> None:
+    data = coded(photograph(3), quality=92, exif=exif())
+    for folder, packet in (("archive/holiday", WORDS), ("a", b"<x:xmpmeta/>")):
+        put(detections, f"{folder}/IMG_0003.JPG", data)
+        put(detections, f"{folder}/IMG_0003.JPG.xmp", packet)
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("archive/holiday/IMG_0003.JPG", "metadata", False)
+
+
+@pytest.mark.parametrize("larger", ["PNG", "BMP"])
+def test_a_webp_with_the_pixels_of_a_larger_file_is_kept(detections: Detections, larger: str) -> None:
+    put(detections, "z/small.webp", coded(photograph(3), "WEBP", lossless=True))
+    put(detections, f"a.{larger.lower()}", coded(photograph(3), larger))
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("z/small.webp", "size", False)
+
+
+def test_a_palette_with_the_pixels_of_a_larger_file_is_kept(detections: Detections) -> None:
+    palette = photograph(3).quantize(64)
+    put(detections, "z/small.png", coded(palette, "PNG"))
+    put(detections, "a.png", coded(palette.convert("RGB"), "PNG"))
+    found = proposal(detections)
+    assert (found["path"], found["decided_by"], found["tie"]) == ("z/small.png", "size", False)
+
+
 @pytest.mark.parametrize("companion", ["IMG_0003.JPG.xmp", "IMG_0003.xmp", "IMG_0003.MOV", "IMG_0003.CR2"])
-def test_the_file_that_has_its_companion_beside_it_is_kept(detections: Detections, companion: str) -> None:
+def test_the_file_that_has_its_companion_next_to_it_is_kept(detections: Detections, companion: str) -> None:
     data = coded(photograph(3), quality=92, exif=exif())
     put(detections, "archive/holiday/IMG_0003.JPG", data)
     put(detections, "a/IMG_0003.JPG", data)

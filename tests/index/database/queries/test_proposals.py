@@ -11,11 +11,13 @@ from index.database.queries import proposals
 from index.database.queries.proposals import Outline, WeakestLink
 from index.database.store import Store
 from index.imaging.grouping.keeper import CRITERIA, ORIGINAL
-from index.model import Kind, Turn
+from index.model import Description, Kind, Turn
 from support.weblibrary import Library
 
 # What decides where a person has chosen an order without the original.
 OTHERS = tuple(criterion for criterion in CRITERIA if criterion != ORIGINAL)
+# In 1998.
+OLD_NS = 9 * 10**17
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_the_larger_file_of_a_sharpened_copy_is_no_reason_to_keep_it(
 ) -> None:
     *images, key = pair(library, evidence)
     for image_id, size_bytes in zip(images, (1000, 2000), strict=True):
-        change = schema.Image.update(size_bytes=size_bytes, mtime_ns=image_id * 10**10).where(
+        change = schema.Image.update(size_bytes=size_bytes, mtime_ns=OLD_NS + image_id * 10**10).where(
             schema.Image.id == image_id
         )
         library.write(change.execute)
@@ -118,7 +120,7 @@ def test_noise_that_compression_took_is_no_reason_to_go_by_age(
     """The second image is the copy, and its file is the older one."""
     quality = 92 if picture_format == "JPEG" else 0
     *images, key = pair(library, {"noise": noise}, swapped, format=picture_format, jpeg_quality=quality)
-    change = schema.Image.update(size_bytes=size_bytes, mtime_ns=1).where(schema.Image.id == images[1])
+    change = schema.Image.update(size_bytes=size_bytes, mtime_ns=OLD_NS).where(schema.Image.id == images[1])
     library.write(change.execute)
     proposal = outline_of(library, key, *OTHERS).proposal
     assert (proposal.image_id, proposal.decided_by) == (images[kept], decided_by)
@@ -127,8 +129,37 @@ def test_noise_that_compression_took_is_no_reason_to_go_by_age(
 def test_the_settings_order_of_criteria_is_followed(library: Library) -> None:
     first, second, key = pair(library, {}, width=8000, height=6000)
     assert outline_of(library, key, *OTHERS).proposal.image_id == second
-    library.write(lambda db: schema.Image.update(mtime_ns=5).where(schema.Image.id == first).execute(db))
+    library.write(lambda db: schema.Image.update(mtime_ns=OLD_NS).where(schema.Image.id == first).execute(db))
     assert outline_of(library, key, "age", *OTHERS).proposal.image_id == first
+
+
+def alike(library: Library, *metadata: dict[str, Any]) -> tuple[list[int], str]:
+    """Images with equal pixels and these properties, and their group."""
+    contents = [library.add_content(n, **given) for n, given in enumerate(metadata)]
+    images = [library.add_image(content, f"{content}.jpg") for content in contents]
+    return images, library.add_group(contents[0], *((other, Kind.PIXELS, 0, Turn.NONE) for other in contents[1:]))
+
+
+def test_a_date_or_a_time_in_the_future_is_none(library: Library) -> None:
+    """A camera whose clock ran ahead recorded nothing; keywords say more, and so does any time that can be."""
+    ahead = {"taken": "2087-03-04T10:00:00", "camera": "", "metadata": "exif"}
+    written = {"taken": "", "camera": "", "metadata": "xmp", "description": Description(keywords=("garden",))}
+    images, key = alike(library, ahead, written)
+    proposal = outline_of(library, key).proposal
+    assert (proposal.image_id, proposal.decided_by) == (images[1], "metadata")
+    library.write(lambda db: schema.Image.update(mtime_ns=4 * 10**18).where(schema.Image.id == images[1]).execute(db))
+    proposal = outline_of(library, key, "age").proposal
+    assert (proposal.image_id, proposal.decided_by) == (images[0], "age")
+
+
+def test_a_sidecar_counts_by_what_it_says(library: Library) -> None:
+    (empty, described), key = alike(library, {}, {})
+    said = {empty: Description(), described: Description(rating=5, keywords=("grandmother",))}
+    for image, description in said.items():
+        row = schema.Beside.insert(image=image, bonds="sidecar", description=description)
+        library.write(lambda db, row=row: row.execute(db))
+    proposal = outline_of(library, key).proposal
+    assert (proposal.image_id, proposal.decided_by) == (described, "metadata")
 
 
 def test_a_file_that_a_protected_folder_reaches_too_is_protected(library: Library) -> None:

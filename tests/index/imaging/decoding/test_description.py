@@ -8,6 +8,7 @@ from PIL import ExifTags, Image
 
 from index.imaging.decoding.description import (
     combined_description,
+    kinds_written,
     merged_descriptions,
     missing_from,
     read_sidecar,
@@ -150,3 +151,12 @@ def test_xmp_that_goes_on_in_a_second_packet_is_read_whole_or_not() -> None:
     assert read_description(extended(text, name, 3, lost=1)).keywords == ()
     assert read_description(extended(text, b"B" * 32, 3)).keywords == ()
     assert read_description(extended(text[:1000], name, 3, lost=2)).rating == 4
+
+
+def test_the_kinds_of_what_people_wrote_are_counted_once() -> None:
+    dated = Description(taken="2019-07-14T11:22:33", place=(47.4, 8.5))
+    own = Description(rating=5, keywords=("garden",))
+    sidecar = Description(rating=3, title="Grandmother", location=("", "Zurich", "", ""), hierarchies=("place|garden",))
+    assert kinds_written(dated, Description()) == 0
+    assert kinds_written(own, Description()) == kinds_written(Description(), own) == 2
+    assert kinds_written(own, sidecar) == 4

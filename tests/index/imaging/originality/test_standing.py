@@ -19,7 +19,8 @@ GIVEN = {"part": 4.0, "grey": 4.0, "later": 2.0, "name_of_copy": 2.0, "coded": 3
 
 
 def seen(name: str, time_s: int = 0) -> list[FileSeen]:
-    return [FileSeen(name.encode(), time_s * 10**9)]
+    """A file of that name, written so many seconds after a day of 2001."""
+    return [FileSeen(name.encode(), (10**9 + time_s) * 10**9)]
 
 
 def of_pair(forward: dict[str, float], back: dict[str, float] | None = None, **files: Any) -> Any:
@@ -268,6 +269,7 @@ def test_times_within_two_minutes_say_nothing_and_the_time_of_the_capture_does()
     zone = at - 7200 * 10**9
     assert "later" not in file_signs(FileSeen(b"/a", at), FileSeen(b"/b", at + 119 * 10**9))
     assert "later" in file_signs(FileSeen(b"/a", at), FileSeen(b"/b", at + 121 * 10**9))
+    assert "later" not in file_signs(FileSeen(b"/a", 0), FileSeen(b"/b", at))
     assert "time_of_capture" in file_signs(FileSeen(b"/a", zone, taken), FileSeen(b"/b", at + 10**15, taken))
 
 
