@@ -57,6 +57,7 @@ MODULES = {
     "verification.edges": "Edges",
     "verification.faint": "What is faint",
     "verification.gate_thresholds": "Gates",
+    "verification.surroundings": "Frames and crops",
     "verification.edit_report": "Edits reported",
     "grouping.groups": "Groups",
     "originality.earlier_coding": "An earlier JPEG of the other file",

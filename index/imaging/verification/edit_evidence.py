@@ -43,7 +43,7 @@ from index.model import RAW_FORMATS, TRANSPOSED, Facts, Turn
 Evidence = Mapping[str, Any]
 
 # Stored with every judgement; pairs judged by another version are verified again.
-VERIFIER: Final = "blocks/31"
+VERIFIER: Final = "blocks/32"
 
 # What is said of the image that the sentences lead from.
 PROPOSED: Final = Message("evidence.proposed")

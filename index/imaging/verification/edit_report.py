@@ -14,7 +14,8 @@ from index.imaging.verification.colours import Box, Colours
 from index.imaging.verification.sensor_noise import Noise
 from index.imaging.verification.sharpness import Sharpness
 from index.imaging.verification.similarity import BLOCK
-from index.imaging.verification.transforms import Grey, Map, Mask
+from index.imaging.verification.surroundings import grown, is_frame
+from index.imaging.verification.transforms import Map, Mask
 from index.model import TRANSPOSED, Facts, Turn
 
 
@@ -54,18 +55,10 @@ class ReportLimits:
     max_scale_of_detail: float = threshold(
         0.1, "share of a side", "Fine detail is not compared where one picture was resized by more."
     )
-    max_varied: int = threshold(4, "levels", "What varies less is plain, as a frame is.")
-    min_step: int = threshold(8, "levels", "Where a frame meets a picture there is a step; a sky goes on.")
 
 
 REPORTED: Final = ReportLimits()
 
-# Where a picture meets its frame, both are blurred: this many pixels are left out.
-RIM_PX: Final = 4
-# The side of the square whose mean is taken on each side of the border.
-NEAR_PX: Final = 15
-# Less than one pixel of that square.
-LEAST_WEIGHT: Final = 1e-3
 # What was interpolated to be aligned, and so is softer.
 MOVED: Final = frozenset(("tilt", "scale", "stretch", "crop", "frame"))
 
@@ -178,10 +171,10 @@ def _crop_or_frame(aligned: Aligned) -> dict[str, Any]:
     if share_first < REPORTED.whole <= share_second + REPORTED.slack:
         back = np.asarray(np.linalg.inv(aligned.transform), np.float64)
         box = _unturned(_box(aligned.second.shape, back, aligned.first.shape), aligned.turn)
-        of, framed = "first", _is_framed(aligned.first, aligned.covered_first)
+        of, framed = "first", is_frame(aligned.first, aligned.covered_first)
     elif share_second < REPORTED.whole <= share_first + REPORTED.slack:
         box = _box(aligned.first.shape, aligned.transform, aligned.second.shape)
-        of, framed = "second", _is_framed(aligned.second, aligned.covered)
+        of, framed = "second", is_frame(aligned.second, aligned.covered)
     else:
         return {}
     return {"frame": of} if framed else {"crop": {"of": of, "box": _rounded(box)}}
@@ -196,28 +189,6 @@ def _shares(aligned: Aligned) -> tuple[float, float]:
     return min(1.0, common / max(1.0, cv2.contourArea(first))), min(1.0, common / cv2.contourArea(second))
 
 
-def _is_framed(whole: Grey, covered: Mask) -> bool:
-    """Whether the surroundings of a part of a picture are a frame: plain, and of another shade than the part where they
-    meet. A sky that a crop has cut through is plain, too, but has the same shade."""
-    around = whole[~_grown(covered, RIM_PX)]
-    if not around.size:
-        # A frame of a few pixels is all rim.
-        around = whole[~covered]
-    if not around.size or float(np.median(np.abs(around - np.median(around)))) >= REPORTED.max_varied:
-        return False
-    outside, inside = ~covered, ~_grown(~covered, 2)
-    met = covered & _grown(outside, 1)
-    beyond, within = _mean_near(whole, outside), _mean_near(whole, inside)
-    return float(np.nanmedian(np.abs(beyond - within)[met])) >= REPORTED.min_step
-
-
-def _mean_near(picture: Grey, where: Mask) -> Grey:
-    """For each pixel the mean of the pixels near it that are in `where`, NaN if there are none."""
-    weight = cv2.blur(where.astype(np.float32), (NEAR_PX, NEAR_PX))
-    total = cv2.blur(np.where(where, picture, 0).astype(np.float32), (NEAR_PX, NEAR_PX))
-    return np.asarray(np.where(weight > LEAST_WEIGHT, total / np.maximum(weight, LEAST_WEIGHT), np.nan), np.float32)
-
-
 def _where(aligned: Aligned) -> dict[str, list[float]]:
     """The bounding box of all that differs, in each picture, as fractions of its sides."""
     rows, columns = np.nonzero(aligned.similarity.different)
@@ -228,10 +199,6 @@ def _where(aligned: Aligned) -> dict[str, list[float]]:
     back = cv2.perspectiveTransform(corners, np.linalg.inv(aligned.transform))[0]
     in_first = _unturned(_fractions(np.asarray(back, np.float64), aligned.first.shape), aligned.turn)
     return {"first": _rounded(in_first), "second": _rounded(_fractions(corners[0], aligned.second.shape))}
-
-
-def _grown(mask: Mask, by_px: int) -> Mask:
-    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by_px + 1, 2 * by_px + 1), np.uint8)) > 0
 
 
 def _box(shape: tuple[int, ...], over: Map, target: tuple[int, ...]) -> Box:
@@ -290,7 +257,7 @@ def _differing(aligned: Aligned) -> Mask:
     # Pixels beyond the last whole block count as that block.
     sides = zip(aligned.second.shape, blocks.shape, strict=True)
     rows, columns = (np.minimum(np.arange(side) // BLOCK, of - 1) for side, of in sides)
-    return np.asarray(_grown(blocks, 1)[np.ix_(rows, columns)], np.bool_)
+    return np.asarray(grown(blocks, 1)[np.ix_(rows, columns)], np.bool_)
 
 
 def _colours(aligned: Aligned, first: Prepared, second: Prepared, mapping: Colours) -> dict[str, Any]:
