@@ -39,7 +39,7 @@ LONG_SIDE: Final = 1024
 RECOGNISED: Final = 0.95
 STEPS: Final = tuple(n / 20 for n in range(2, 15))
 LIMITS_FILE: Final = Path(surroundings_limits.__file__)
-HEAD: Final = '''"""PURE: from when on a picture goes on beyond a part of it, and how many pairs that tells apart.
+HEAD: Final = '''"""PURE: from when on a picture goes on beyond a part of it, and how many pairs that separates.
 
 Written by python -m fitting.surroundings.
 """

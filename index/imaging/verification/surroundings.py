@@ -86,7 +86,7 @@ def continuation(whole: Grey, covered: Mask) -> tuple[float, float]:
 
 
 def _along_edge(whole: Grey, covered: Mask, near_px: int) -> tuple[Grey, Grey]:
-    """The shades outside and inside of each place of the edge of a part, float32 (n,), NaN where there are none. Of the
+    """The shades outside and inside of each place of the edge of a part, float32 (n,), NaN if there are none. Of the
     part, the two pixels at its edge are left out."""
     outside, inside = ~covered, ~grown(~covered, 2)
     met = covered & grown(outside, 1)

@@ -1,4 +1,4 @@
-"""PURE: from when on a picture goes on beyond a part of it, and how many pairs that tells apart.
+"""PURE: from when on a picture goes on beyond a part of it, and how many pairs that separates.
 
 Written by python -m fitting.surroundings.
 """
