@@ -142,7 +142,11 @@ def _of_pictures(
         odds_of[second].append(-odds)
         of_contents[first, second] = found, shows
     lead = {content_id: fmean(odds) for content_id, odds in odds_of.items()}
-    in_order = sorted(of_contents, key=lambda pair: (lead[pair[0]] + lead[pair[1]], -pair[0], -pair[1]))
+    # Ids depend on which file was indexed first; the order of the contents does not.
+    place = {content_id: -number for number, content_id in enumerate(picture_of)}
+    in_order = sorted(
+        of_contents, key=lambda pair: (sum(lead[one] for one in pair), sorted(place[one] for one in pair))
+    )
     speaks: dict[Pair, dict[str, float]] = {}
     shows_of: dict[Pair, PairFindings] = {}
     # The last one counts.

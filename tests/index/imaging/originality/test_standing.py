@@ -194,6 +194,15 @@ def test_a_conversion_with_the_same_pixels_does_not_speak_against_the_file_it_wa
     assert standing(picture_of, {}, backwards, GIVEN).speaks == found.speaks
 
 
+@pytest.mark.parametrize("ids", [(20, 30), (30, 20)])
+def test_of_two_contents_alike_the_first_one_counts_whatever_their_ids(ids: tuple[int, int]) -> None:
+    first, second = ids
+    picture_of = {10: 0, first: 1, second: 1}
+    pairs: Any = {(10, first): ({"grey": 1.0}, {}), (10, second): ({"part": 1.0}, {})}
+    found = standing(picture_of, {}, pairs, GIVEN)
+    assert found.speaks[0, 1] == {"grey": 4.0}
+
+
 def test_a_pair_that_was_not_compared_follows_from_what_both_were_compared_with() -> None:
     """A chain of copies: the second was made from the first, the third from the second."""
     chain = standing({1: 0, 2: 1, 3: 2}, {}, {(1, 2): ({"part": 1.0}, {}), (2, 3): ({"part": 1.0}, {})}, GIVEN)
