@@ -8,8 +8,6 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
-from index.imaging.encoding.ssimulacra2 import HIGH, MEDIUM, VISUALLY_LOSSLESS
-
 SUFFIX: Final = b"_resize"
 # Bytes in a name on nearly every file system.
 LONGEST_NAME: Final = 255
@@ -27,7 +25,7 @@ LOSSLESS_QUALITY: Final = 100
 
 
 class Target(StrEnum):
-    """The visual quality of the result compared with its source, on SSIMULACRA 2's published scale."""
+    """The visual quality of the result compared with its source, by published anchors of the scale of SSIMULACRA 2."""
 
     VISUALLY_LOSSLESS = "visually-lossless"
     HIGH = "high"
@@ -35,7 +33,7 @@ class Target(StrEnum):
 
     @property
     def score(self) -> float:
-        return {"visually-lossless": VISUALLY_LOSSLESS, "high": HIGH, "medium": MEDIUM}[self.value]
+        return {"visually-lossless": 90.0, "high": 70.0, "medium": 50.0}[self.value]
 
 
 class Format(StrEnum):

@@ -18,11 +18,6 @@ Bytes = NDArray[np.uint8]
 # OpenCV declares no types of its results: they are float32 throughout.
 Floats = NDArray[Any]
 
-# Published anchors of the scale.
-VISUALLY_LOSSLESS: Final = 90.0
-HIGH: Final = 70.0
-MEDIUM: Final = 50.0
-
 SCALES: Final = 6
 # A scale of fewer pixels than this on a side is left out.
 LEAST_SIDE: Final = 8

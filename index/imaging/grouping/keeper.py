@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from index.imaging.decoding.capture_date import is_plausible, is_plausible_file_time
-from index.imaging.originality.standing import Standing
 from index.imaging.thresholds import threshold
 from index.model import RAW_FORMATS, Facts
+
+if TYPE_CHECKING:
+    # The settings name the criteria, and every command reads the settings: without NumPy and OpenCV it starts sooner.
+    from index.imaging.originality.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class Proposal:
 
 
 def propose_keeper(
-    candidates: Sequence[KeeperCandidate], criteria: Sequence[str] | None = None, standing: Standing | None = None
+    candidates: Sequence[KeeperCandidate], criteria: Sequence[str] | None = None, standing: "Standing | None" = None
 ) -> Proposal:
     """The image to keep among one or more, with each criterion that narrowed the choice.
 
@@ -197,7 +200,7 @@ def _show_the_same(candidates: Sequence[KeeperCandidate]) -> bool:
     return all(candidate.shows == shows for candidate in candidates)
 
 
-def _of_original(candidates: Sequence[KeeperCandidate], standing: Standing) -> list[KeeperCandidate]:
+def _of_original(candidates: Sequence[KeeperCandidate], standing: "Standing") -> list[KeeperCandidate]:
     """The files of the most likely original. If that is not certain, those of all that are about as likely; the
     criteria after it choose the one shown first."""
 

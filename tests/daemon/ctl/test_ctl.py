@@ -534,3 +534,15 @@ def test_duplicates_are_printed_for_other_programs(ask: Ctl, service: Service, t
     assert json.loads(printed("--format", "json")) == Client(service.address).get("duplicates")
     assert ask("duplicates", "--kind", "alike").code == WRONG_USAGE
     assert ask("--address", "http://127.0.0.1:9", "duplicates").code == NO_DAEMON
+
+
+@pytest.mark.parametrize("command", ["--version", "status", "groups", "jobs"])
+def test_a_command_that_asks_the_service_loads_no_library_for_pictures(command: str) -> None:
+    """Scripts call such commands often, and these libraries take several times as long as all else."""
+    asked = (
+        "import sys; from daemon.ctl.main import register_all, run; register_all();"
+        " run(['--address', 'http://127.0.0.1:9', sys.argv[1]]);"
+        " print(sorted({'numpy', 'cv2', 'PIL', 'peewee', 'apscheduler', 'onnxruntime'} & set(sys.modules)))"
+    )
+    called = subprocess.run([sys.executable, "-c", asked, command], capture_output=True, timeout=60, check=True)
+    assert called.stdout.splitlines()[-1] == b"[]"
