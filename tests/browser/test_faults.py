@@ -299,6 +299,45 @@ def test_the_list_marks_a_proposal_that_is_not_certain(serve: Serve, visit: Open
     page.unroute_all()
 
 
+def test_an_answer_from_before_an_undo_that_comes_late_brings_no_decision_back(serve: Serve, visit: Open) -> None:
+    site = serve()
+    add_pictures(site.library, 2)
+    page = visit()
+    page.goto(site.address)
+    expect(page.locator(".card")).to_have_count(2)
+    late: list[tuple[Any, Any]] = []
+
+    def hold_first(route: Any) -> None:
+        answer = route.fetch()
+        if late:
+            route.fulfill(response=answer)
+        else:
+            late.append((route, answer))
+
+    page.route("**/api/v1/groups?*around=*", hold_first)
+    page.locator(".card").first.get_by_role("button", name="Accept").click()
+    expect(page.locator(".card .mark")).to_have_count(2)
+    until_held(page, late)
+    with page.expect_response("**/api/v1/groups?*around=*"):
+        page.locator(".toast").get_by_role("button", name="Undo").click()
+    expect(page.locator(".card .mark")).to_have_count(0)
+    route, answer = late[0]
+    with page.expect_response("**/api/v1/groups?*around=*"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(300)
+    expect(page.locator(".card .mark")).to_have_count(0)
+    page.unroute_all()
+
+
+def until_held(page: Page, late: list[Any]) -> None:
+    """Wait until a request is held: its handler runs while the page is waited for."""
+    for _ in range(300):
+        if late:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("no request was made")
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_on_a_phone_every_filter_of_the_list_is_in_sight_and_whole(serve: Serve, visit: Open, locale: str) -> None:
     site = serve()

@@ -117,15 +117,17 @@ async function everyImage(group) {
 }
 
 // Calls `refresh(isCurrent)` whenever decisions were made, after those of this tab were answered. What it reads is
-// out of date once this tab has decided again: then `isCurrent()` is false, and the next change calls again, as it does
-// if a refresh fails.
+// out of date once this tab has decided again, or once there was another change, which may be answered first: then
+// `isCurrent()` is false. The next change calls again, also if a refresh fails.
 export function followDecisions(refresh, signal) {
+  let latest = 0;
   const follow = async () => {
+    const number = ++latest;
     const answered = settled();
     await answered;
     if (signal.aborted) return;
     refreshFigures();
-    await refresh(() => !signal.aborted && settled() === answered).catch(() => {});
+    await refresh(() => !signal.aborted && number === latest && settled() === answered).catch(() => {});
   };
   subscribe("decisions", follow, { signal });
 }
