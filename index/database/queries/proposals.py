@@ -39,6 +39,7 @@ SHOWN_BY_COMPARING: Final = frozenset({"frames", "frame", "crop", "tone", "sharp
 MOST_RIVALS: Final = 3
 # Clocks and time zones differ; what is later than tomorrow is in the future.
 DAY_NS: Final = 86_400 * 10**9
+NOTHING: Final = Description()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +206,9 @@ def _files(
     where.add(*_of_kinds(kinds))
     where.add(*within_folders(database))
     rows = database.execute_sql(
-        "SELECT m.group_id, i.device, i.inode, m.content_id, i.id, i.path, i.size_bytes, i.mtime_ns,"
+        "SELECT m.group_id, i.device, i.inode, m.content_id, i.mtime_ns, c.taken, i.id, i.path, i.size_bytes,"
         " r.protected AND NOT r.temporary, r.temporary > 0, r.priority,"
-        " c.format, c.width, c.height, c.jpeg_quality, c.taken, c.metadata,"
+        " c.format, c.width, c.height, c.jpeg_quality, c.metadata,"
         " c.mode, c.earlier_quality, c.bit_depth, c.damage, c.attachments,"
         " c.camera, c.frames, c.description, coalesce(b.bonds, ''), coalesce(b.description, '{}')"
         " FROM duplicate_group g CROSS JOIN member m ON m.group_id = g.id JOIN content c ON c.id = m.content_id"
@@ -215,9 +216,13 @@ def _files(
         f" JOIN root r ON r.id = i.root_id AND r.watched WHERE {where} ORDER BY i.path",
         where.values,
     )
+    latest_ns = time.time_ns() + DAY_NS
+    latest_day = datetime.fromtimestamp(latest_ns // 10**9, UTC).date().isoformat()
     files_of: dict[int, dict[tuple[int, int], tuple[int, KeeperCandidate]]] = defaultdict(dict)
-    for group_id, device, inode, content_id, *of_file in rows:
-        file = _candidate(picture, *of_file)
+    for group_id, device, inode, content_id, mtime_ns, taken, *of_file in rows:
+        # A time in the future says nothing.
+        times = mtime_ns if mtime_ns <= latest_ns else 0, taken if taken[:10] <= latest_day else "", latest_day
+        file = _candidate(picture, *times, *of_file)
         if (device, inode) in files_of[group_id]:
             # The same file by another path: a file is protected if any of its paths is, and outside if all are.
             _, first = files_of[group_id][device, inode]
@@ -231,29 +236,28 @@ def _files(
 
 def _candidate(
     picture: int | None,
+    mtime_ns: int,
+    taken: str,
+    latest_day: str,
     image_id: int,
     path: bytes,
     size_bytes: int,
-    mtime_ns: int,
     protected: int,
     outside: int,
     priority: int,
     *of_content: Any,
 ) -> KeeperCandidate:
-    picture_format, width, height, jpeg_quality, taken, metadata, mode, earlier_quality, *more = of_content
+    """The candidate of a row; `latest_day` is the last day that is not in the future, in ISO 8601."""
+    picture_format, width, height, jpeg_quality, metadata, mode, earlier_quality, *more = of_content
     bit_depth, damage, attachments, camera, frames, description, bonds, in_sidecars = more
-    blocks = _names(metadata)
-    own = description_from(description) if description != "{}" else Description()
-    described = description_from(in_sidecars) if in_sidecars != "{}" else Description()
-    latest_ns = time.time_ns() + DAY_NS
     facts = Facts(
         picture_format,
         width,
         height,
         mode=mode,
-        taken=_until(taken, latest_ns),
+        taken=taken,
         jpeg_quality=jpeg_quality,
-        metadata=blocks,
+        metadata=_names(metadata),
         earlier_quality=earlier_quality,
         bit_depth=bit_depth,
         damage=damage,
@@ -261,27 +265,19 @@ def _candidate(
         camera=camera,
         frames=frames,
     )
-    is_past = mtime_ns <= latest_ns
-    dated_at = _taken(bytes(path), own, described) or taken
+    name = bytes(path).rpartition(b"/")[2]
+    if description == in_sidecars == "{}":
+        # Most have no metadata, and only the name may contain a date.
+        dated_at, written = of_name(name)[0], 0
+    else:
+        own, sidecars = (NOTHING if text == "{}" else description_from(text) for text in (description, in_sidecars))
+        dated_at, written = dated(own, sidecars, name).taken, kinds_written(own, sidecars)
+    dated_at = dated_at or taken
     return KeeperCandidate(
-        image_id, bytes(path), facts, size_bytes, mtime_ns if is_past else 0, bool(protected), priority,
-        picture=picture, companions=_names(bonds), taken=_until(dated_at, latest_ns),
-        written=kinds_written(own, described), outside=bool(outside),
+        image_id, bytes(path), facts, size_bytes, mtime_ns, bool(protected), priority, picture=picture,
+        companions=_names(bonds), taken=dated_at if dated_at[:10] <= latest_day else "", written=written,
+        outside=bool(outside),
     )  # fmt: skip
-
-
-def _until(taken: str, latest_ns: int) -> str:
-    """The capture date, "" if it is in the future."""
-    return taken if taken[:10] <= datetime.fromtimestamp(latest_ns // 10**9, UTC).date().isoformat() else ""
-
-
-def _taken(path: bytes, own: Description, described: Description) -> str:
-    """The capture date from a file, its sidecars and its name."""
-    name = path.rpartition(b"/")[2]
-    if own == described == Description():
-        # Most have no metadata, and only the name may contain it.
-        return of_name(name)[0]
-    return dated(own, described, name).taken
 
 
 @lru_cache(maxsize=256)

@@ -52,8 +52,6 @@ def dated(own: Description, beside: Description, name: bytes) -> Description:
 def kinds_written(own: Description, sidecars: Description) -> int:
     """How many kinds of descriptions a person wrote, in the file or next to it: 0 to 6."""
     nothing = Description()
-    if own == sidecars == nothing:
-        return 0
     kinds = ("rating", "label", "title", "caption", "location")
     written = sum(any(getattr(each, kind) != getattr(nothing, kind) for each in (own, sidecars)) for kind in kinds)
     return written + any(each.keywords or each.hierarchies for each in (own, sidecars))

@@ -10,13 +10,10 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from index.imaging.thresholds import threshold
 from index.imaging.verification.surroundings_limits import FITTED
-
-Grey = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from index.imaging.verification.transforms import Grey, Mask
 
 
 @dataclass(frozen=True, slots=True)
